@@ -25,6 +25,7 @@
     │   ├── AccessDenied       E-PERM      5
     │   ├── FileLimit          E-FILELIMIT 5
     │   ├── StorageFailed      E-IO        5
+    │   ├── OutOfMemory        E-MEMORY    5
     │   └── WorkerLost         E-WORKER    5
     └── OurError               E-BUG       1
 
@@ -55,6 +56,7 @@ __all__ = [
     "MachineError",
     "MissingExtra",
     "OurError",
+    "OutOfMemory",
     "ProblemsFound",
     "QuotaExceeded",
     "ReadOnly",
@@ -237,6 +239,12 @@ class StorageFailed(MachineError):
     """The operating system reported an input or output error."""
 
     code, exit_code = "E-IO", 5
+
+
+class OutOfMemory(MachineError):
+    """The memory that this process may use is spent."""
+
+    code, exit_code = "E-MEMORY", 5
 
 
 class WorkerLost(MachineError):

@@ -1,0 +1,92 @@
+"""Threads: for work that the kernel does (read, write, hash), where Python lets go of its lock.
+
+Rules guarded: a free slot is given back before its result can be seen, so that whoever sees a result may submit at
+once; threads are daemons, so that a stuck disk never keeps the interpreter from ending; after `close` no result comes.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Self
+
+from kilotar.errors import OurError
+from kilotar.exec.base import Put, Task, perform
+
+__all__ = ["ThreadExecutor"]
+
+CLOSE_GRACE_S = 10.0
+
+
+class ThreadExecutor:
+    """Runs tasks in `threads` threads, in the order of their submission.
+
+    Args:
+        threads: how many run at once, at least 1.
+        put:     gets each result, in the thread that made it; `SimpleQueue.put` fits.
+        stop:    is set by `close`; a long task may look at it and return early.
+        name:    of the threads, for a debugger.
+    """
+
+    def __init__(self, threads: int, put: Put, *, stop: threading.Event | None = None, name: str = "kilotar") -> None:
+        if threads < 1:
+            raise OurError(f"an executor needs a thread, not {threads}")
+        self.stop = stop or threading.Event()
+        self._put = put
+        self._tasks: SimpleQueue[tuple[str, Task] | None] = SimpleQueue()
+        self._lock = threading.RLock()
+        self._free = threads
+        self._closing = self._closed = False
+        self._threads = [threading.Thread(target=self._work, name=f"{name}-{i}", daemon=True) for i in range(threads)]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def free_slots(self) -> int:
+        with self._lock:
+            return max(0, self._free)
+
+    def submit(self, key: str, task: Task) -> None:
+        """Queue a task. Raises: OurError after `close`."""
+        with self._lock:
+            if self._closing:
+                raise OurError(f"task {key} came after the executor was closed")
+            self._free -= 1
+        self._tasks.put((key, task))
+
+    def close(self) -> None:
+        """Set `stop`, drop what has not begun, and wait at most 10 s for what runs.
+
+        What ends in that time is still `put`, so that finished work can be recorded; what ends later is not.
+        """
+        with self._lock:
+            self._closing = True
+        self.stop.set()
+        for _ in self._threads:
+            self._tasks.put(None)
+        deadline = time.monotonic() + CLOSE_GRACE_S
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        with self._lock:
+            self._closed = True
+
+    def _work(self) -> None:
+        while (item := self._tasks.get()) is not None:
+            key, task = item
+            if self._closing:
+                continue
+            result = perform(key, task)
+            with self._lock:
+                self._free += 1
+                if not self._closed:
+                    self._put(result)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
