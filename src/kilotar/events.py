@@ -1,7 +1,8 @@
 """What happens, as values; what is found in data, as values; and a report as a fold over both.
 
 Rules guarded: everything a person, a log or another program sees of a run is one of these; they are frozen, few, and
-carry units in their names; a reporter is any callable that takes one. Throttling is the reporter's duty, not the emitter's.
+carry units in their names; a reporter is any callable that takes one. Throttling is the reporter's duty, not the
+emitter's.
 The JSON form (`as_json`) is a promise, versioned by `SCHEMA`.
 """
 
@@ -47,7 +48,7 @@ class Finding:
     """Something about the data that a person should know.
 
     Attributes:
-        kind:   stable word of the problem ("truncated", "name", "digest", "missing", "extra", "label", "known-odd" ...).
+        kind:   stable word of the problem ("truncated", "name", "digest", "missing", "extra", "label", ...).
         where:  archive or file, as a person would name it.
         why:    one line: expected, found.
         offset: byte in the archive, -1 where it means nothing.

@@ -70,7 +70,7 @@ class Archive:
         infohash:   of its torrent, 40 hex digits or "".
         summary:    one line: what it is for.
         layout:     see `Layout`.
-        member:     regular expression for a whole member name (the last part of the path); groups `wnid` (train) and `number`.
+        member:     regular expression for a whole member name (the last part of the path); groups `wnid` (train), `number`.
         images:     published number of images, None where not known.
         strictness: what the walker tolerates in it.
         default:    whether `prepare` looks for it unasked.
