@@ -1,0 +1,65 @@
+"""What was asked, as a value whose hash names the plan.
+
+Rules guarded: everything that changes the bytes of an output is a field here, and nothing else is (worker counts,
+folders and times are not); equal recipes give equal plan ids on every machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields
+
+__all__ = ["Recipe", "Source"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An archive that a recipe reads.
+
+    `identity` is "algorithm:hex" of the published digest, or "unverified:size:outline" where another file stands in.
+    """
+
+    archive: str
+    identity: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One output.
+
+    Attributes:
+        edition: name of the release.
+        sink, sink_version, options: the format and its choices.
+        splits:  "train", "val", "test", in this order.
+        classes: the chosen wnids, sorted; () means all.
+        sources: the archives with images.
+        boxes:   the archives with boxes, () where none are wanted.
+    """
+
+    edition: str
+    sink: str
+    sink_version: int
+    options: tuple[tuple[str, str], ...]
+    splits: tuple[str, ...]
+    classes: tuple[str, ...]
+    sources: tuple[Source, ...]
+    boxes: tuple[Source, ...] = ()
+
+    @property
+    def plan_id(self) -> str:
+        """32 hex digits over every field."""
+        text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    def differences(self, other: Recipe) -> tuple[str, ...]:
+        """Name the fields in which two recipes differ, with both values cut to a line."""
+        pairs = ((f.name, getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
+        return tuple(
+            f"{name}: {_short(mine)} now, {_short(theirs)} then" for name, mine, theirs in pairs if mine != theirs
+        )
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

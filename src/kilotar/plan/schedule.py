@@ -1,0 +1,249 @@
+"""The order of things: events in, commands out, nothing done here.
+
+Rules guarded:
+
+- a step starts only when its bytes have landed, and at most `slots` run at a time;
+- the source is never wanted further ahead than `lead_bytes` beyond the first unfinished step, so that what the proof
+  reads is still in the page cache when the step reads it;
+- written steps are committed in groups, one commit at a time, and recorded only after their commit;
+- the output is sealed after the last record *and* after every archive was proved;
+- after a failure or an interrupt nothing new starts, what runs is let end and is committed, then the run stops.
+
+The caller performs the commands and feeds back what happened, in any order. Tested by scripts in the manner of
+mitmproxy's playbooks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from kilotar.events import Outcome
+from kilotar.plan.steps import Step
+
+__all__ = [
+    "Command",
+    "Commit",
+    "Committed",
+    "Failed",
+    "Happening",
+    "Interrupted",
+    "LandedUpTo",
+    "ProofEnded",
+    "Record",
+    "Scheduler",
+    "Seal",
+    "Sealed",
+    "Start",
+    "Stop",
+    "Want",
+    "Written",
+]
+
+LEAD_BYTES = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """Let bytes of an archive land up to `stop`."""
+
+    archive: str
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Give a step to a worker."""
+
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Make everything written so far durable; answers for these steps."""
+
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Append these steps to the journal."""
+
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """Move the output into place, write its side files and its manifest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The run is over. BLOCKED: stopped on request, resumable. FAILED: something failed."""
+
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class LandedUpTo:
+    """The bytes of an archive are there up to `stop`."""
+
+    archive: str
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProofEnded:
+    """An archive is what it should be."""
+
+    archive: str
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A worker has written a step; it is not durable yet."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The commit that was asked for is over; `keys` is empty where it failed."""
+
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """The output is complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A step, a proof or a commit failed; the error is the caller's to keep. `key` "" when it was no step."""
+
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """A person or a signal asked to stop."""
+
+
+Command = Want | Start | Commit | Record | Seal | Stop
+Happening = LandedUpTo | ProofEnded | Written | Committed | Sealed | Failed | Interrupted
+
+
+class Scheduler:
+    """Decides what is next for one output.
+
+    Args:
+        steps:  what is to do, in the order in which it should be done.
+        sizes:  total bytes of every archive that must be proved before sealing.
+        slots:  steps that may run at a time.
+        lead_bytes: how far the source may run ahead of the first unfinished step.
+    """
+
+    def __init__(
+        self, steps: Iterable[Step], sizes: Mapping[str, int], *, slots: int, lead_bytes: int = LEAD_BYTES
+    ) -> None:
+        self._waiting = list(reversed(tuple(steps)))
+        self._sizes = dict(sizes)
+        self._unproved = set(sizes)
+        self._landed = dict.fromkeys(sizes, 0)
+        self._wanted = dict.fromkeys(sizes, 0)
+        self._slots = slots
+        self._lead_bytes = lead_bytes
+        self._running: dict[str, Step] = {}
+        self._written: list[str] = []
+        self._committing = False
+        self._sealing = False
+        self._over: Outcome | None = None
+        self._stopped = False
+
+    def start(self) -> tuple[Command, ...]:
+        """Give the first commands."""
+        return self._next()
+
+    def on(self, event: Happening) -> tuple[Command, ...]:
+        """Take in what happened; give what is to be done now."""
+        records: tuple[Command, ...] = ()
+        match event:
+            case LandedUpTo(archive, stop):
+                self._landed[archive] = max(self._landed.get(archive, 0), stop)
+            case ProofEnded(archive):
+                self._unproved.discard(archive)
+                self._landed[archive] = self._sizes.get(archive, 0)
+            case Written(key):
+                del self._running[key]
+                self._written.append(key)
+            case Committed(keys):
+                self._committing = False
+                records = (Record(keys),) if keys else ()
+            case Failed(key):
+                self._running.pop(key, None)
+                self._sealing = False
+                self._over = Outcome.FAILED
+            case Interrupted():
+                self._over = self._over or Outcome.BLOCKED
+            case Sealed():
+                self._over = Outcome.DONE
+                self._sealing = False
+        return records + self._next()
+
+    def _next(self) -> tuple[Command, ...]:
+        if self._stopped:
+            return ()
+        return (*self._starts(), *self._commits(), *self._wants(), *self._end())
+
+    def _starts(self) -> list[Command]:
+        starts: list[Command] = []
+        while self._may_start():
+            step = self._waiting.pop()
+            self._running[step.key] = step
+            starts.append(Start(step))
+        return starts
+
+    def _may_start(self) -> bool:
+        if self._over is not None or not self._waiting or len(self._running) >= self._slots:
+            return False
+        step = self._waiting[-1]
+        return self._landed.get(step.archive, 0) >= step.stop
+
+    def _commits(self) -> list[Command]:
+        if self._committing or not self._written:
+            return []
+        keys, self._written, self._committing = tuple(self._written), [], True
+        return [Commit(keys)]
+
+    def _wants(self) -> list[Command]:
+        if self._over is not None:
+            return []
+        wants: list[Command] = []
+        for archive, stop in self._horizon().items():
+            if stop > self._wanted[archive]:
+                self._wanted[archive] = stop
+                wants.append(Want(archive, stop))
+        return wants
+
+    def _horizon(self) -> dict[str, int]:
+        """How far each archive may land: a lead beyond its first unfinished step, to its end where no step waits."""
+        horizon: dict[str, int] = {}
+        for step in (*self._running.values(), *reversed(self._waiting)):
+            if step.archive in self._unproved and step.archive not in horizon:
+                horizon[step.archive] = min(max(step.stop, step.start + self._lead_bytes), self._sizes[step.archive])
+                if len(horizon) == len(self._unproved):
+                    break
+        return {name: horizon.get(name, self._sizes[name]) for name in self._unproved}
+
+    def _end(self) -> list[Command]:
+        busy = self._running or self._committing or self._written or self._sealing
+        if busy:
+            return []
+        if self._over is not None:
+            self._stopped = True
+            return [Stop(self._over)]
+        if self._waiting or self._unproved:
+            return []
+        self._sealing = True
+        return [Seal()]

@@ -1,0 +1,175 @@
+"""Archives that are on this disk already: found by name, looked at before they are believed, proved while they are read.
+
+Rules guarded: a file is taken for an archive by its name and its published length, never by its presence alone; a
+saved log-in page is said to be one; the digest of the whole file is taken in one sequential pass that reports what it
+has read, and waits while it is further ahead than wanted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from kilotar.errors import ArchiveRefused, DigestMismatch, LayoutRefused, storage_error
+from kilotar.model.edition import Archive, Edition
+
+__all__ = ["FileIdentity", "LocalArchive", "Proof", "find_archives", "identify", "refuse_unpublished"]
+
+_READ_BYTES = 4 << 20
+_PROGRESS_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class FileIdentity:
+    """What tells this very file from any other: a copy, or a file changed since, has another identity."""
+
+    size_bytes: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class LocalArchive:
+    """An archive of the edition, and the file that stands for it."""
+
+    about: Archive
+    path: Path
+    identity: FileIdentity
+
+    @property
+    def name(self) -> str:
+        return self.about.name
+
+    @property
+    def size_bytes(self) -> int:
+        return self.identity.size_bytes
+
+
+def identify(path: Path) -> FileIdentity:
+    """Give the identity of a regular file. Raises LayoutRefused, MachineError."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            facts = os.fstat(fd)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise storage_error(error, f"open {path}") from error
+    if not os.path.isfile(path):
+        raise LayoutRefused(f"{path} is not a regular file")
+    return FileIdentity(facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
+
+
+def find_archives(folder: Path, wanted: tuple[Archive, ...]) -> tuple[LocalArchive, ...]:
+    """Give those of the wanted archives that lie in a folder, in the order asked.
+
+    Raises: LayoutRefused when the folder is none; MachineError when a file there cannot be opened.
+    """
+    if not folder.is_dir():
+        seen = "it is a file; give the folder that it is in" if folder.is_file() else "there is no such folder"
+        raise LayoutRefused(f"{folder} is not a folder with archives", seen=seen)
+    found = ((about, folder / about.name) for about in wanted)
+    return tuple(LocalArchive(about, path, identify(path)) for about, path in found if path.exists())
+
+
+def refuse_unpublished(archive: LocalArchive) -> None:
+    """Refuse a file whose length is not the published one, before anything is done with it.
+
+    Raises: DigestMismatch.
+    """
+    expected = archive.about.size_bytes
+    if expected is None or archive.size_bytes == expected:
+        return
+    missing = expected - archive.size_bytes
+    difference = f"{missing:,} bytes are missing" if missing > 0 else f"{-missing:,} bytes too many"
+    raise DigestMismatch(
+        f"{archive.path} is not the published {archive.name}",
+        seen=f"{archive.size_bytes:,} bytes, published {expected:,}: {difference}",
+        fix="get the whole archive, or pass --unverified to use this file as it is",
+    )
+
+
+def known_edition(edition: Edition, folder: Path) -> str:
+    """Say which archives of the edition a folder holds, for messages."""
+    names = [archive.name for archive in edition.archives if (folder / archive.name).exists()]
+    return ", ".join(names) or "none of the edition's archives"
+
+
+class Proof:
+    """Takes the digest of one archive in one pass, no further ahead than it is allowed to be.
+
+    Args:
+        archive:   the file.
+        algorithm: "sha256", "sha1" or "md5".
+        on_landed: called with the number of bytes read so far, at least every 64 MiB, from the thread that runs.
+    """
+
+    def __init__(self, archive: LocalArchive, algorithm: str, on_landed: Callable[[int], None]) -> None:
+        self._archive = archive
+        self._algorithm = algorithm
+        self._on_landed = on_landed
+        self._turn = threading.Condition()
+        self._allowed = 0
+        self._cancelled = False
+
+    def allow(self, stop: int) -> None:
+        """Let the pass read up to `stop`."""
+        with self._turn:
+            self._allowed = max(self._allowed, stop)
+            self._turn.notify()
+
+    def cancel(self) -> None:
+        """Make `run` return "" soon."""
+        with self._turn:
+            self._cancelled = True
+            self._turn.notify()
+
+    def run(self) -> str:
+        """Read the whole file; give its digest in hex, "" when cancelled.
+
+        Raises: MachineError when the disk fails; ArchiveRefused when the file ends early or grows meanwhile.
+        """
+        path, total = self._archive.path, self._archive.size_bytes
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise storage_error(error, f"open {path}") from error
+        try:
+            return self._pass(fd, total)
+        except OSError as error:
+            raise storage_error(error, f"read {path}") from error
+        finally:
+            os.close(fd)
+
+    def _pass(self, fd: int, total: int) -> str:
+        digest = hashlib.new(self._algorithm)
+        buffer = memoryview(bytearray(_READ_BYTES))
+        at = told = 0
+        while at < total:
+            if not self._may_read(at):
+                return ""
+            count = os.preadv(fd, [buffer], at)
+            if count == 0:
+                raise ArchiveRefused(
+                    f"{self._archive.path} became shorter while it was read", seen=f"ends at byte {at}"
+                )
+            digest.update(buffer[:count])
+            at += count
+            if at - told >= _PROGRESS_BYTES or at >= total:
+                self._on_landed(at)
+                told = at
+        if identify(self._archive.path) != self._archive.identity:
+            raise ArchiveRefused(
+                f"{self._archive.path} changed while it was read", fix="let its writer end, then run again"
+            )
+        return digest.hexdigest()
+
+    def _may_read(self, at: int) -> bool:
+        with self._turn:
+            self._turn.wait_for(lambda: self._cancelled or self._allowed > at)
+            return not self._cancelled

@@ -1,0 +1,146 @@
+"""Every path under a root, and what is remembered there.
+
+Rules guarded: all state lives in `ROOT/.kilotar`; three kinds of truth never mix: bytes (replaced whole), facts
+(journals, `root.json`, plans, manifests) and caches (`index/`, deletable at any moment); a folder that is plainly
+something else (a home folder, `/`) is refused as a root.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import msgspec
+
+from kilotar.errors import LayoutRefused, UsageError, storage_error
+from kilotar.store.files import publish, sweep
+
+__all__ = ["STATE", "InputRecord", "RootFacts", "Workspace"]
+
+STATE = ".kilotar"
+SCHEMA = 1
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,60}")
+
+
+class InputRecord(msgspec.Struct, frozen=True):
+    """A fact about an archive: this very file (by inode and change time) has this digest.
+
+    `ctime_ns` is set by the kernel alone, so a restored copy with its old mtime is a new file here.
+    """
+
+    name: str
+    path: str
+    size_bytes: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+    algorithm: str = ""
+    digest: str = ""
+    published: bool = False
+
+
+class RootFacts(msgspec.Struct, frozen=True):
+    """What a root is: which edition, and whether its terms were accepted here."""
+
+    schema: int
+    edition: str
+    terms_accepted: bool = False
+
+
+class Workspace:
+    """The paths of one root. Nothing is made until `create`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(os.path.abspath(root.expanduser()))
+        self.state = self.root / STATE
+        self.lock = self.state / "lock"
+        self.inputs = self.state / "inputs.jsonl"
+        self.index = self.state / "index"
+        self.logs = self.state / "log"
+        self.report = self.root / "report.json"
+
+    def create(self) -> None:
+        """Make the folders of the state. Raises MachineError, UsageError for a root that cannot be one."""
+        if self.root in (Path("/"), Path.home()):
+            raise UsageError(
+                f"{self.root} cannot be a root", fix=f"give a folder of its own, such as {self.root}/imagenet"
+            )
+        try:
+            for folder in (self.index, self.logs, self.state / "journal", self.state / "exports"):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise storage_error(error, f"make the folder {self.state}") from error
+
+    def sweep(self) -> None:
+        """Remove temporary files of dead runs from the folders of the state. Call it under the lock."""
+        for folder, _, _ in os.walk(self.state):
+            sweep(Path(folder))
+
+    def journal(self, plan_id: str) -> Path:
+        return self.state / "journal" / f"{plan_id}.jsonl"
+
+    def export(self, name: str) -> Path:
+        """Give the folder of facts of an output. Raises UsageError for a name that is no name."""
+        if not _NAME.fullmatch(name):
+            raise UsageError(f"{name!r} is no name for an output")
+        return self.state / "exports" / name
+
+    def exports(self) -> tuple[str, ...]:
+        """Give the names of the outputs begun under this root, sorted."""
+        try:
+            return tuple(sorted(entry.name for entry in os.scandir(self.state / "exports") if entry.is_dir()))
+        except FileNotFoundError:
+            return ()
+
+    def index_of(self, archive: str) -> Path:
+        return self.index / archive
+
+    def read_facts(self) -> RootFacts | None:
+        """Give what the root is, None where it was never prepared. Raises LayoutRefused for a newer schema."""
+        try:
+            content = (self.state / "root.json").read_bytes()
+            facts = msgspec.json.decode(content, type=RootFacts)
+        except FileNotFoundError:
+            return None
+        except msgspec.DecodeError as error:
+            raise LayoutRefused(f"{self.state}/root.json cannot be read", seen=str(error)) from error
+        if facts.schema > SCHEMA:
+            raise LayoutRefused(
+                f"{self.root} was made by a newer kilotar",
+                seen=f"schema {facts.schema}, known {SCHEMA}",
+                fix="update kilotar",
+            )
+        return facts
+
+    def write_facts(self, edition: str, *, terms_accepted: bool) -> None:
+        """Remember what the root is. Raises MachineError."""
+        publish(self.state / "root.json", [msgspec.json.encode(RootFacts(SCHEMA, edition, terms_accepted))])
+
+    def prepared(self) -> RootFacts:
+        """Give what the root is. Raises LayoutRefused, saying what the folder looks like, where it is no root."""
+        facts = self.read_facts()
+        if facts is None:
+            raise LayoutRefused(
+                f"nothing was prepared in {self.root}",
+                seen=describe_folder(self.root),
+                fix=f"kilotar prepare {self.root} --from FOLDER-WITH-THE-ARCHIVES",
+            )
+        return facts
+
+
+_SIGNS = (
+    ("Data/CLS-LOC", "a Kaggle or ILSVRC2015 CLS-LOC tree, not a prepared root"),
+    ("ILSVRC/Data/CLS-LOC", "the parent of a Kaggle CLS-LOC tree, not a prepared root"),
+    ("train", "a folder tree made by another program, not a prepared root"),
+)
+
+
+def describe_folder(path: Path) -> str:
+    """Say in a few words what a folder that is no root looks like."""
+    if not path.is_dir():
+        return "there is no such folder" if not path.exists() else "it is a file; give its folder"
+    for sign, words in _SIGNS:
+        if (path / sign).is_dir():
+            return f"it holds {sign}: {words}"
+    return "the folder is empty" if not any(os.scandir(path)) else "it has no .kilotar folder"
