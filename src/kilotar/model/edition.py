@@ -14,7 +14,7 @@ from functools import cached_property
 
 from kilotar.model.sample import Split
 
-__all__ = ["Archive", "ArchiveRole", "Edition", "Layout", "Strictness", "Synset"]
+__all__ = ["Archive", "ArchiveRole", "Edition", "Layout", "Strictness", "Subset", "Synset"]
 
 
 class ArchiveRole(enum.StrEnum):
@@ -70,7 +70,7 @@ class Archive:
         infohash:   of its torrent, 40 hex digits or "".
         summary:    one line: what it is for.
         layout:     see `Layout`.
-        member:     regular expression for a whole member name (the last part of the path); groups `wnid` (train), `number`.
+        member:     regular expression for a whole member name (the last part of its path); groups `wnid`, `number`.
         images:     published number of images, None where not known.
         strictness: what the walker tolerates in it.
         default:    whether `prepare` looks for it unasked.
@@ -132,6 +132,23 @@ class Synset:
         return tuple(self.words.split(", "))
 
 
+@dataclass(frozen=True, slots=True)
+class Subset:
+    """A named choice of classes.
+
+    Attributes:
+        name:   "imagenette".
+        wnids:  of its classes, sorted.
+        sha256: of the list as text, one wnid a line, each line ended by "\\n".
+        source: who published the list.
+    """
+
+    name: str
+    wnids: tuple[str, ...]
+    sha256: str
+    source: str = ""
+
+
 @dataclass(frozen=True)
 class Edition:
     """A release.
@@ -146,6 +163,7 @@ class Edition:
         png:         names of images that are PNG under a JPEG name; likewise.
         counts:      published number of images of each split.
         label_probes: (validation number, label) pairs shown in every label proof.
+        subsets:     named choices of classes.
         terms:       the terms of use in a sentence, "" where none need accepting.
         source:      where the facts come from.
     """
@@ -159,6 +177,7 @@ class Edition:
     png: frozenset[str] = frozenset()
     counts: Mapping[Split, int] = field(default_factory=dict)
     label_probes: tuple[tuple[int, int], ...] = ()
+    subsets: tuple[Subset, ...] = ()
     terms: str = ""
     source: str = ""
 
