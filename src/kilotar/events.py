@@ -48,7 +48,7 @@ class Finding:
     """Something about the data that a person should know.
 
     Attributes:
-        kind:   stable word of the problem ("truncated", "name", "digest", "missing", "extra", "label", ...).
+        kind:   stable word of the problem ("truncated", "name", "digest", "missing", "known-odd", ...).
         where:  archive or file, as a person would name it.
         why:    one line: expected, found.
         offset: byte in the archive, -1 where it means nothing.

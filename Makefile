@@ -1,0 +1,65 @@
+# All chores. Each runs in an environment of its own, .venv, which the first call makes: README, "Two commands".
+
+VENV = .venv
+BIN = $(VENV)/bin
+INTEROP = .venv-interop
+
+# Two groups of tests: those of our own, and those that hand our outputs to the readers they are for. The second needs
+# torch (3 GB), so it has its own environment and runs there only when everything is required.
+PYTEST = $(BIN)/pytest -n auto --maxprocesses 8 --dist worksteal
+FLOORS = tests/test_floors.py tests/test_bans.py tests/test_facts_live_in_editions.py
+
+.PHONY: help demo test lint format docs bench clean
+
+help:
+	@echo "make demo    the whole way on a tiny ImageNet, into ./demo"
+	@echo "make test    all tests (KILOTAR_REQUIRE_ALL=1: a missing tool is a failure)"
+	@echo "make lint    form, types, floors"
+	@echo "make format  put the form right"
+	@echo "make docs    write the generated pages of docs/ anew"
+	@echo "make bench   measure speed and memory, write docs/performance.md"
+	@echo "make clean   remove everything that make has made"
+
+demo: $(VENV)/.core
+	$(BIN)/kilotar demo demo
+
+ifeq ($(KILOTAR_REQUIRE_ALL),1)
+test: $(VENV)/.dev $(INTEROP)/.stamp
+	$(INTEROP)/bin/pytest -m interop
+	$(PYTEST) -m "not interop"
+else
+test: $(VENV)/.dev
+	$(PYTEST)
+endif
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -qq $(FLOORS)
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(VENV)/.dev
+	$(BIN)/python docs/generate.py
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m bench
+
+clean:
+	rm -rf demo $(VENV) $(INTEROP) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find src tests bench docs -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.core: pyproject.toml .ci/environment
+	.ci/environment $(VENV) -e '.[fast]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.core
+	.ci/environment $(VENV) -e '.[dev]'
+	@touch $@
+
+$(INTEROP)/.stamp: pyproject.toml .ci/environment tests/interop/requirements.txt
+	.ci/environment $(INTEROP) -e '.[dev]' -r tests/interop/requirements.txt
+	@touch $@
