@@ -1,0 +1,138 @@
+"""Write the pages of docs/ that are made of the source: errors.md of `kilotar.errors`, formats.md of the sinks.
+
+Rules guarded: `tests/test_docs.py` fails when a page is not what this would write, or when a code has no advice here.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from pathlib import Path
+
+from kilotar.errors import KilotarError
+from kilotar.sinks.base import find_sinks
+
+DOCS = Path(__file__).resolve().parent
+MADE = "<!-- made by docs/generate.py; change it there or in the source -->"
+
+EXIT_CODES = {
+    0: "done, or nothing was to be done",
+    1: "a bug of kilotar",
+    2: "the command line is wrong",
+    3: "checked to the end, and problems were found",
+    5: "the disk, its rights or limits, or a process of this machine",
+    6: "a decision is needed (terms, overwriting) and nobody could be asked",
+    7: "a package or program is missing",
+    8: "data refused: not the published file, damaged, hostile, or not understood",
+    9: "settings or input differ from those the work was begun with",
+    75: "another run is at work in this folder",
+    130: "interrupted with Ctrl-C; the same command goes on",
+    143: "terminated (SIGTERM); the same command goes on",
+}
+
+# What a person does about a code. One entry a code, in the order of the tree.
+ADVICE = {
+    "E-USAGE": """
+Compare with `kilotar COMMAND --help`. A name that is nearly right is answered with the near ones.""",
+    "E-DECISION": """
+Give the answer as a flag: `--accept-terms` if you have the right to use ImageNet and accept its terms. There is no
+flag that answers everything with yes.""",
+    "E-EXTRA": """
+Install what the message names; extras go in with `pip install 'kilotar[NAME]'`.""",
+    "E-SETTINGS": """
+The output was begun with other settings. Run the command as it was first run, or choose another folder;
+`kilotar why` shows what differs.""",
+    "E-BUSY": """
+Wait for the other run, or stop it; `kilotar status` shows it. It loses nothing when it is stopped.""",
+    "E-ARCHIVE": """
+The archive is damaged, cut short, or not of the kind it should be; the message has the offset. Compare its size with
+`kilotar archives` and get it again. A page of text in place of an archive is a failed download.""",
+    "E-DIGEST": """
+The file has another size or digest than the published one. Get it again. If you know why it differs (a repacked copy),
+`--unverified` takes it; that is written into the report and the manifest for good.""",
+    "E-LABELS": """
+The development kit does not say what the published one says, or its labels contradict themselves; the message has the
+line. Leave the kit out: all labels are bundled with kilotar.""",
+    "E-BOXES": """
+The archive of bounding boxes is damaged or not of the kind it should be. Get it again, or leave out `--boxes`.""",
+    "E-EDITION": """
+The edition file is incomplete or contradicts itself; the message names the key.""",
+    "E-LAYOUT": """
+The folder is not what the command expects there; the message says what was looked for.""",
+    "E-PROBLEMS": """
+The check found problems: they are listed in the report. `kilotar verify ROOT --repair` rewrites bad files.""",
+    "E-DISK": """
+Make room and run the same command again. `--dry-run` shows how many bytes are needed at the most.""",
+    "E-INODES": """
+The file system cannot hold so many files, whatever its free bytes. Use another one, or fewer `--classes`.""",
+    "E-QUOTA": """
+Ask for more quota, or choose a root elsewhere; then run the same command again.""",
+    "E-READONLY": """
+Mount the file system for writing, or choose another root. Linux makes a disk that fails read-only: see `dmesg`.""",
+    "E-PERM": """
+Give this user the right to the file that the message names, or choose another root.""",
+    "E-FILELIMIT": """
+Raise the limit that the message names (`ulimit -f`, `ulimit -n`) and run the same command again.""",
+    "E-MEMORY": """
+Give the program more memory, or use fewer workers with `-j`; then run the same command again.""",
+    "E-IO": """
+Read `dmesg` and `smartctl`: the disk may be failing. Then run the same command again; nothing finished is lost.""",
+    "E-WORKER": """
+Worker processes died again and again, often for want of memory: use fewer of them with `-j`, and run it again.""",
+    "E-BUG": """
+Run it again with `--debug`, and report what it prints.""",
+}
+
+
+def error_classes(root: type[KilotarError] = KilotarError) -> Iterator[type[KilotarError]]:
+    """Give the classes that have a code of their own, in the order of the tree."""
+    if "code" in vars(root) and root is not KilotarError:
+        yield root
+    for kind in root.__subclasses__():
+        yield from error_classes(kind)
+
+
+def errors_page() -> str:
+    """Give docs/errors.md."""
+    rows = [
+        "# Errors and exit codes",
+        MADE,
+        "An error is four lines: what failed, the evidence, what to try, and where the log is. Its code never changes\n"
+        "its meaning. Everything finished before an error is kept: the same command goes on from there.",
+        "| exit | meaning |\n| ---: | --- |\n" + "\n".join(f"| {code} | {text} |" for code, text in EXIT_CODES.items()),
+    ]
+    for kind in error_classes():
+        rows += [f"## {kind.code}", f"{inspect.getdoc(kind)} Exit code {kind.exit_code}.", ADVICE[kind.code].strip()]
+    return "\n\n".join(rows) + "\n"
+
+
+def formats_page() -> str:
+    """Give docs/formats.md."""
+    rows = [
+        "# Formats",
+        MADE,
+        "`kilotar prepare ROOT --for NAME,...` writes them, several from one read of the archives.",
+    ]
+    for sink in find_sinks():
+        about = sink.ABOUT
+        place = "the root itself" if about.folder == "." else f"`{about.folder}/` below the root"
+        rows += [f"## {about.name}", f"{about.summary.rstrip('.')}.", f"- written to: {place}"]
+        rows[-1] += f"\n- read by: {about.reader}" if about.reader else ""
+        rows[-1] += f"\n- needs: {', '.join(about.needs)}" if about.needs else ""
+        options = ", ".join(f"`{about.name}.{field.name}`" for field in fields(sink.Options))
+        rows[-1] += f"\n- options (yes or no): {options}" if options else ""
+    return "\n\n".join(rows) + "\n"
+
+
+PAGES: dict[str, Callable[[], str]] = {"errors.md": errors_page, "formats.md": formats_page}
+
+
+def main() -> None:
+    for name, page in PAGES.items():
+        (DOCS / name).write_text(page(), encoding="utf-8")
+        print(f"docs/{name}")
+
+
+if __name__ == "__main__":
+    main()
