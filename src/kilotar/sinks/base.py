@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import importlib.util
 import pkgutil
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -19,12 +20,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, cast
 
-from kilotar.errors import UsageError
+from kilotar.errors import MissingExtra, UsageError
 from kilotar.model.edition import Edition
 from kilotar.model.sample import Sample
 from kilotar.model.seams import Annotation, Collection, OutFolder, Row, Written
 
-__all__ = ["NoOptions", "Sink", "SinkAbout", "find_sink", "find_sinks", "parse_options"]
+__all__ = ["NoOptions", "Sink", "SinkAbout", "check_needs", "find_sink", "find_sinks", "parse_options"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,4 +131,16 @@ def parse_options(sink: Sink, given: tuple[tuple[str, str], ...]) -> DataclassLi
 
 _WORDS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
-_ = Split  # re-exported for sinks' signatures
+
+def check_needs(sink: Sink) -> None:
+    """Make sure that the packages a format needs are installed.
+
+    Raises: MissingExtra with the line that installs them.
+    """
+    missing = [name for name in sink.ABOUT.needs if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingExtra(
+            f"format {sink.ABOUT.name} needs {' and '.join(missing)}",
+            seen="not installed",
+            fix=f"pip install {' '.join(missing)}",
+        )
