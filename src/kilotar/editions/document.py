@@ -87,10 +87,10 @@ def _val_words(top: Fields, read_file: ReadFile) -> tuple[str, list[str]]:
 
 def _parse_odd(top: Fields, read_file: ReadFile) -> list[tuple[str, str]]:
     """Give (name, "cmyk" or "png") of the images that are not what their name says."""
+    found = [(name, kind) for kind in ("cmyk", "png") for name in top.texts(kind)]
     if not top.has("odd"):
-        return []
+        return found
     name = top.text("odd", pattern=FILE)
-    found = []
     for number, line in enumerate(strict_lines(read_file(name), name, EditionRefused), 1):
         match = re.fullmatch(rf"({NAME})\t(cmyk|png)", line, re.ASCII)
         if match:
