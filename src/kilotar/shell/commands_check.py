@@ -1,0 +1,79 @@
+"""Commands that look: verify, status, why. They change nothing, except `verify --repair`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import kilotar
+from kilotar.errors import UsageError
+from kilotar.events import Emit
+from kilotar.shell import machine
+from kilotar.shell.commands_make import ROOT, answer_report, ask_library
+from kilotar.shell.flags import JOBS, Talk, Wanted
+from kilotar.shell.show_plan import show_status, show_why
+from kilotar.shell.stage import Answer, perform
+
+__all__ = ["status", "verify", "why"]
+
+Level = Literal["quick", "normal", "deep"]
+
+
+def verify(
+    root: Path = ROOT,
+    *,
+    quick: bool = False,
+    deep: bool = False,
+    repair: bool = False,
+    jobs: Annotated[int, JOBS] = 0,
+    talk: Talk = Talk(),  # noqa: B008 - frozen
+) -> int:
+    """Check what was prepared: every digest, unless told otherwise. Exit 3 where something is wrong.
+
+    Args:
+        root: Folder of the data set.
+        quick: Manifest, sizes and counts only; no file is read.
+        deep: Decode every image as well.
+        repair: Write bad files again, from the archives.
+        jobs: Workers at once. Default: one a core.
+    """
+    root = root.expanduser()
+
+    def work(emit: Emit) -> Answer:
+        return answer_report(kilotar.verify(root, level=_level(quick, deep), repair=repair, jobs=jobs, on_event=emit))
+
+    return perform("verify", talk, work, root)
+
+
+def _level(quick: bool, deep: bool) -> Level:
+    if quick and deep:
+        raise UsageError("--quick and --deep exclude each other", fix="give one of them, or neither")
+    return "quick" if quick else "deep" if deep else "normal"
+
+
+def status(root: Path = ROOT, *, talk: Talk = Talk()) -> int:  # noqa: B008 - frozen
+    """Show what is under ROOT and how far it is, without reading images.
+
+    Args:
+        root: Folder of the data set.
+    """
+
+    def work(_: Emit) -> Answer:
+        found = kilotar.status(root.expanduser())
+        return Answer(show_status(found), machine.as_object(found))
+
+    return perform("status", talk, work)
+
+
+def why(root: Path = ROOT, *, wanted: Wanted = Wanted(), talk: Talk = Talk()) -> int:  # noqa: B008 - frozen
+    """Say of each step why `prepare` would do it, or keep what there is.
+
+    Args:
+        root: Folder of the data set.
+    """
+
+    def work(emit: Emit) -> Answer:
+        rows = ask_library(kilotar.why, root.expanduser(), wanted, emit)
+        return Answer(show_why(rows, talk.verbose), {"steps": [machine.as_object(row) for row in rows]})
+
+    return perform("why", talk, work)

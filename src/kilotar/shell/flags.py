@@ -1,0 +1,123 @@
+"""The flags, as values: each is written once, and help, environment and TOML follow from it.
+
+Rules guarded: names on the command line are those of the docs; a list may be comma-separated, repeated, or both;
+nothing is looked up on the disk here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from kilotar.errors import UsageError
+
+__all__ = ["JOBS", "Talk", "Wanted", "listed", "parse_option"]
+
+JOBS = Parameter(name=("--jobs", "-j"))
+NOT_YET = ("torrent", "http")
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Talk:
+    """How a command talks; the same for every command."""
+
+    json: bool = False
+    """Print one JSON object on stdout, and nothing else there."""
+
+    events: str = ""
+    """Write every event as a line of JSON to this file; "-" is stdout."""
+
+    plain: bool = False
+    """No bars and no control codes: one plain line a minute and at each step."""
+
+    quiet: Annotated[bool, Parameter(name=("--quiet", "-q"))] = False
+    """Say nothing on the way; print the result only."""
+
+    verbose: Annotated[bool, Parameter(name=("--verbose", "-v"))] = False
+    """Say every step and every finding."""
+
+    log_file: Path | None = None
+    """Write the log here. Default: ROOT/.kilotar/log/."""
+
+    config: Path | None = None
+    """Read settings from this TOML file instead of ./kilotar.toml."""
+
+    debug: bool = False
+    """Show tracebacks."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What to prepare, and from what."""
+
+    source: Annotated[str, Parameter(name="--from")] = ""
+    """Folder that holds the archives. Default: ROOT."""
+
+    formats: Annotated[tuple[str, ...], Parameter(name="--for")] = ("imagefolder",)
+    """Formats to write, comma-separated; see `kilotar formats`."""
+
+    splits: tuple[str, ...] = ()
+    """Only these: train, val, test."""
+
+    classes: tuple[str, ...] = ()
+    """Only these classes: a subset's name, a file of wnids, or wnids."""
+
+    boxes: bool = False
+    """Join the bounding boxes too."""
+
+    accept_terms: bool = False
+    """Accept the data set's terms of use."""
+
+    unverified: bool = False
+    """Take archives that are not the published ones; written into the provenance."""
+
+    edition: str = "ilsvrc2012"
+    """Edition by name, or a TOML file that describes one."""
+
+    jobs: Annotated[int, JOBS] = 0
+    """Workers at once. Default: one a core."""
+
+    option: tuple[str, ...] = ()
+    """An option of a format, as FORMAT.NAME=yes; may be repeated."""
+
+    out: Path | None = None
+    """Write the output there instead of below ROOT."""
+
+    link: Literal["auto", "never"] = "auto"
+    """Whether a second tree may be hard links of the first."""
+
+    def source_path(self) -> Path | None:
+        """Give the folder of archives. Raises: UsageError for a source that this version cannot fetch from."""
+        if self.source in NOT_YET:
+            raise UsageError(
+                f"--from {self.source} is not in this version",
+                seen="this version reads archives that are on a disk already",
+                fix="kilotar archives lists where they are to be had; then: kilotar prepare ROOT --from FOLDER",
+            )
+        return Path(self.source).expanduser() if self.source else None
+
+    def options(self) -> tuple[tuple[str, str, str], ...]:
+        """Give the options of formats as (format, name, word). Raises: UsageError."""
+        return tuple(parse_option(text) for text in listed(self.option))
+
+
+def listed(words: Iterable[str]) -> tuple[str, ...]:
+    """Split comma-separated words and drop empty ones, so that `a,b` and `a` `b` are the same list."""
+    return tuple(part.strip() for word in words for part in word.split(",") if part.strip())
+
+
+def parse_option(text: str) -> tuple[str, str, str]:
+    """Take `cls-loc.kaggle=yes` apart. Raises: UsageError."""
+    name, equals, word = text.partition("=")
+    sink, dot, option = name.partition(".")
+    if not (sink and dot and option and equals and word):
+        raise UsageError(
+            f"--option {text!r} cannot be read", seen="an option is FORMAT.NAME=yes", fix="--option cls-loc.kaggle=yes"
+        )
+    return sink, option, word

@@ -1,0 +1,175 @@
+"""How far a run is: a fold over events, and the words for it. No clock and no output of its own.
+
+Rules guarded: a share is never above 100 % and never made up where the whole is unknown; images that were kept from an
+earlier run count as done but not into the rate; everything that comes out of data is escaped.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from kilotar.events import Event, Found, Landed, Note, Outcome, Proved, RunEnded, RunStarted, StepEnded
+from kilotar.model.ranges import ByteRange, Ranges
+from kilotar.shell.text import one_line
+from kilotar.shell.units import count, duration, percent, size
+
+__all__ = ["DOING", "ArchiveProgress", "Progress", "Rate", "sentence"]
+
+DOING = {"prepare": "write", "verify": "check"}
+WINDOW_S = 30.0
+
+
+class Rate:
+    """Units a second over the last half minute."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, float]] = deque()
+
+    def add(self, now_s: float, total: float) -> None:
+        """Note a running total; at most ten a second are kept."""
+        if self._seen and now_s - self._seen[-1][0] < 0.1:
+            return
+        self._seen.append((now_s, total))
+        while now_s - self._seen[0][0] > WINDOW_S:
+            self._seen.popleft()
+
+    def per_s(self, now_s: float, total: float) -> float:
+        """Give the rate up to now, 0.0 while it is not known."""
+        if not self._seen:
+            return 0.0
+        began_s, began = self._seen[0]
+        return (total - began) / (now_s - began_s) if now_s - began_s > 0.5 else 0.0
+
+
+@dataclass(slots=True)
+class ArchiveProgress:
+    """Bytes of one archive that passed through the proof."""
+
+    landed: Ranges = field(default_factory=Ranges)
+    total_bytes: int = 0
+    proved: bool = False
+    rate: Rate = field(default_factory=Rate)
+
+    @property
+    def landed_bytes(self) -> int:
+        return self.landed.size_bytes
+
+
+class Progress:
+    """What is known of the run from the events so far."""
+
+    def __init__(self) -> None:
+        self.run = RunStarted("", "", 0, 0, 0)
+        self.archives: dict[str, ArchiveProgress] = {}
+        self.problems = 0
+        self.steps_done = self.images_done = self.images_kept = self.bytes_done = 0
+        self.rate = Rate()
+
+    def see(self, event: Event, now_s: float) -> None:
+        """Fold one event in."""
+        match event:
+            case RunStarted():
+                self.run = event
+                self.steps_done = self.images_done = self.images_kept = self.bytes_done = 0
+                self.rate = Rate()
+                self.rate.add(now_s, 0)
+            case Landed():
+                self._land(event, now_s)
+            case Proved():
+                self.archives.setdefault(event.archive, ArchiveProgress()).proved = True
+            case StepEnded():
+                self._end_step(event, now_s)
+            case Found():
+                self.problems += event.finding.is_problem
+            case _:
+                pass
+
+    def _land(self, event: Landed, now_s: float) -> None:
+        archive = self.archives.setdefault(event.archive, ArchiveProgress())
+        archive.rate.add(now_s, archive.landed_bytes)
+        if event.start < event.stop:
+            archive.landed |= Ranges.of((ByteRange(event.start, event.stop),))
+        archive.total_bytes = event.total_bytes
+
+    def _end_step(self, event: StepEnded, now_s: float) -> None:
+        self.rate.add(now_s, self.images_done - self.images_kept)
+        self.steps_done += 1
+        self.images_done += event.images
+        self.bytes_done += event.size_bytes
+        if event.outcome is Outcome.KEPT:
+            self.images_kept += event.images
+
+    @property
+    def word(self) -> str:
+        """What is being done to the images."""
+        return DOING.get(self.run.verb, one_line(self.run.verb) or "start")
+
+    @property
+    def share(self) -> float:
+        """How much of the run is done, in percent: by images, by steps where there are no images."""
+        if self.run.images:
+            return percent(self.images_done, self.run.images)
+        return percent(self.steps_done, self.run.steps)
+
+    def left_s(self, now_s: float) -> float:
+        """Give the seconds left at the present rate, -1 while they are not known."""
+        rate = self.rate.per_s(now_s, self.images_done - self.images_kept)
+        return max(0, self.run.images - self.images_done) / rate if rate > 0 and self.run.images else -1.0
+
+    def proof_text(self, name: str, now_s: float) -> str:
+        """Give how far the proof of one archive is: bytes and rate."""
+        archive = self.archives[name]
+        rate = archive.rate.per_s(now_s, archive.landed_bytes)
+        moving = f"  {size(rate)}/s" if rate > 0 and not archive.proved else ""
+        return f"{size(archive.landed_bytes)} of {size(archive.total_bytes)}{moving}"
+
+    def work_text(self, now_s: float) -> str:
+        """Give how far the images are: counts, rate and time left."""
+        if not self.run.images:
+            return f"{count(self.steps_done)} of {count(self.run.steps)} steps"
+        rate = self.rate.per_s(now_s, self.images_done - self.images_kept)
+        left_s = self.left_s(now_s)
+        text = f"{count(self.images_done)} of {count(self.run.images)} images"
+        text += f"  {count(round(rate))}/s" if rate > 0 else ""
+        return text + (f"  {duration(left_s)} left" if left_s > 0 else "")
+
+    def line(self, now_s: float, free_bytes: int) -> str:
+        """Give the whole state as one line."""
+        open_archives = [name for name, archive in self.archives.items() if not archive.proved]
+        parts = [
+            f"prove {one_line(name)} {percent(self.archives[name].landed_bytes, self.archives[name].total_bytes):.1f}% "
+            + self.proof_text(name, now_s)
+            for name in open_archives
+        ]
+        parts.append(f"{self.word} {self.share:.1f}% {self.work_text(now_s)}")
+        parts.append(f"{count(self.problems)} problems")
+        if free_bytes >= 0:
+            parts.append(f"free {size(free_bytes)}")
+        return " | ".join(" ".join(part.split()) for part in parts)
+
+
+def sentence(event: Event, verbose: bool) -> str:
+    """Give an event in words, "" for those that only move bars. One line, escaped."""
+    return one_line(_words(event, verbose))
+
+
+def _words(event: Event, verbose: bool) -> str:
+    match event:
+        case RunStarted():
+            size_text = f", {size(event.write_bytes)} to write" if event.write_bytes else ""
+            return f"{event.verb} {event.root}: {count(event.steps)} steps, {count(event.images)} images{size_text}"
+        case Proved():
+            how = "as published" if event.published else "not compared with a published one"
+            return f"proved {event.archive}: {event.algorithm} {event.digest[:16]} {how}"
+        case Found() if event.finding.is_problem or verbose:
+            at = f" at byte {event.finding.offset}" if event.finding.offset >= 0 else ""
+            return f"{event.finding.kind}: {event.finding.where}{at}: {event.finding.why}"
+        case Note():
+            return event.text if event.level == "info" else f"{event.level}: {event.text}"
+        case StepEnded() if event.outcome is Outcome.FAILED or verbose:
+            return f"{event.outcome} {event.key}" + (f": {event.reason}" if event.reason else "")
+        case RunEnded() if verbose or event.reason:
+            return f"{event.verb} {event.outcome}" + (f": {event.reason}" if event.reason else "")
+        case _:
+            return ""

@@ -1,0 +1,84 @@
+"""Plans and states in words: what would be done, what is there, and why.
+
+Rules guarded: both units of bytes once, in the plan; a time that is not known is a dash.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from kilotar.events import Outcome
+from kilotar.model.report import Forecast, Status, WhyRow
+from kilotar.shell.text import columns, field, one_line
+from kilotar.shell.units import both_units, count, duration, size
+
+__all__ = ["show_forecast", "show_status", "show_why"]
+
+FEW = 20
+
+
+def show_forecast(forecast: Forecast) -> list[str]:
+    """Give the plan as a table, then what it needs and whether it fits."""
+    rows = [
+        (
+            step.name,
+            size(step.read_bytes) if step.read_bytes else "-",
+            size(step.write_bytes) if step.write_bytes else "-",
+            count(step.files) if step.files else "-",
+            duration(step.seconds) if step.seconds >= 0 else "overlaps",
+        )
+        for step in forecast.steps
+    ]
+    fits = "" if forecast.fits else "  IT DOES NOT FIT."
+    rate = f" (this disk writes {size(forecast.write_bytes_per_s)}/s)" if forecast.write_bytes_per_s > 0 else ""
+    return [
+        f"  Plan for {one_line(forecast.root)}   free {both_units(forecast.free_bytes)}",
+        *columns(("step", "reads", "writes", "files", "about"), rows, frozenset({1, 2, 3, 4})),
+        f"  {count(forecast.images)} images; writes {both_units(forecast.write_bytes)}; "
+        f"peak disk {both_units(forecast.peak_bytes)}.{fits}",
+        f"  inodes needed {count(forecast.files)} of {_inodes(forecast.free_inodes)} free.  "
+        f"total about {duration(forecast.seconds)}{rate}",
+        "  Nothing was changed.  Run without --dry-run to start.",
+    ]
+
+
+def _inodes(free: int) -> str:
+    return count(free) if free >= 0 else "an unknown number"
+
+
+def show_status(status: Status) -> list[str]:
+    """Give what is under a root."""
+    lines = [f"  {one_line(status.root)}   edition {one_line(status.edition or '-')}"]
+    lines += [
+        field("archive", f"{a.name}  {size(a.size_bytes)}  {'proved, as published' if a.published else 'not proved'}")
+        for a in status.archives
+    ]
+    lines += [
+        field(
+            "output",
+            f"{o.name}  {o.folder}  {'complete' if o.complete else 'not complete'}: "
+            f"{count(o.steps_done)} of {count(o.steps)} steps, plan {o.plan_id[:12]}",
+        )
+        for o in status.outputs
+    ]
+    lines.append(field("running", status.running or "nothing"))
+    if not status.outputs:
+        lines.append(field("next", f"kilotar prepare {status.root} --from FOLDER"))
+    return lines
+
+
+def show_why(rows: Sequence[WhyRow], verbose: bool) -> list[str]:
+    """Give each step's reason: counted, then the steps that are to be done (all of them with `verbose`)."""
+    totals = Counter((row.output, str(row.outcome), row.reason) for row in rows)
+    lines = columns(
+        ("output", "steps", "outcome", "reason"),
+        [(output, count(number), outcome, reason) for (output, outcome, reason), number in sorted(totals.items())],
+        frozenset({1}),
+    )
+    told = [row for row in rows if verbose or row.outcome is not Outcome.KEPT]
+    shown = told if verbose else told[:FEW]
+    lines += [f"    {one_line(row.output)} {one_line(row.key)}: {row.outcome}, {one_line(row.reason)}" for row in shown]
+    if len(shown) < len(told):
+        lines.append(f"    ... {count(len(told) - len(shown))} more (-v shows all)")
+    return lines

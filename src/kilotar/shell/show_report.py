@@ -1,0 +1,104 @@
+"""Reports in words: what exists now, where, the proof, and the next command.
+
+Rules guarded: quiet success, loud problems; every number is the report's; every name out of data is escaped.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from kilotar.events import Finding, Outcome
+from kilotar.model.report import ArchiveFact, LabelProof, OutputFact, Report, SplitFact
+from kilotar.shell.text import columns, field, one_line
+from kilotar.shell.units import count, duration, size
+
+__all__ = ["show_labels", "show_problems", "show_report"]
+
+EXAMPLES = 5
+
+
+def show_report(report: Report) -> list[str]:
+    """Give the summary of a run as lines."""
+    lines = [_headline(report)]
+    lines += [field("proof", _archive_proof(archive)) for archive in report.archives]
+    if not report.verified:
+        lines.append(field("warning", "archives are not the published ones (--unverified); the provenance says so"))
+    lines += [_folder(output) for output in report.outputs]
+    lines += show_labels(report.labels)
+    lines += show_problems(report.findings)
+    if report.path:
+        lines.append(field("report", report.path))
+    lines += [field("next" if at == 0 else "", step) for at, step in enumerate(report.next_steps)]
+    return lines
+
+
+def _headline(report: Report) -> str:
+    split_texts = " + ".join(_split_text(split) for split in report.splits)
+    classes = max((split.classes for split in report.splits), default=0)
+    parts = [part for part in (split_texts, f"{count(classes)} classes" if classes else "") if part]
+    if report.checked and report.verb == "verify":
+        parts.append(f"{count(report.checked)} checked")
+    parts.append(f"{count(len(report.problems))} problems")
+    return f"  {_ended(report)}   {', '.join(parts)}"
+
+
+def _ended(report: Report) -> str:
+    verb = "checked" if report.verb == "verify" else "done"
+    words = {
+        Outcome.DONE: f"{verb.capitalize()} in {duration(report.seconds)}.",
+        Outcome.KEPT: f"Nothing to do ({duration(report.seconds)}).",
+        Outcome.BLOCKED: f"Stopped after {duration(report.seconds)}; nothing is lost; run the same command again.",
+        Outcome.FAILED: f"Not complete, after {duration(report.seconds)}.",
+    }
+    return words[report.outcome]
+
+
+def _split_text(split: SplitFact) -> str:
+    of = f" of {count(split.expected)}" if split.expected not in (-1, split.images) else ""
+    return f"{count(split.images)}{of} {one_line(split.split)} images"
+
+
+def _archive_proof(archive: ArchiveFact) -> str:
+    if not archive.digest:
+        return f"{archive.name} {size(archive.size_bytes)}, no digest taken"
+    how = "as published" if archive.published else "NOT compared with a published digest"
+    return f"{archive.name} {archive.algorithm} {archive.digest} {how}"
+
+
+def _folder(output: OutputFact) -> str:
+    written = f"{size(output.written_bytes)} written"
+    linked = f", {count(output.linked)} linked" if output.linked else ""
+    manifest = f"; manifest sha256 {output.manifest_sha256[:16]}" if output.manifest_sha256 else ""
+    return field(
+        "folder",
+        f"{output.folder}   {output.name} {output.outcome}: {count(output.files)} files, "
+        f"{count(output.images)} images, {size(output.size_bytes)} ({written}{linked}){manifest}",
+    )
+
+
+def show_labels(proof: LabelProof | None) -> list[str]:
+    """Give the proof of the label order as lines: known images, and the digest of the whole table."""
+    if proof is None:
+        return []
+    verdict = "as it must be" if proof.agrees else "NOT what it must be"
+    lines = [field("labels", f"{proof.order}: {verdict}; table sha256 {proof.table_sha256}")]
+    return lines + [
+        field("", f"val {p.number} -> {p.label} {p.wnid} {p.words} (ilsvrc_id {p.ilsvrc_id})") for p in proof.probes
+    ]
+
+
+def show_problems(findings: tuple[Finding, ...]) -> list[str]:
+    """Give a table of problems, one block a kind with the first few of them, then the known oddities in a line."""
+    lines: list[str] = []
+    problems = sorted((f for f in findings if f.is_problem), key=lambda f: (f.kind, f.where, f.offset))
+    for kind, group in groupby(problems, key=lambda f: f.kind):
+        found = list(group)
+        rows = [(f.where, str(f.offset) if f.offset >= 0 else "", f.why) for f in found[:EXAMPLES]]
+        lines.append(f"  {one_line(kind)}: {count(len(found))}")
+        lines += ["  " + line for line in columns(("where", "byte", "why"), rows, frozenset({1}))]
+        if len(found) > EXAMPLES:
+            lines.append(f"    ... {count(len(found) - EXAMPLES)} more in the report (or: --json)")
+    known = sum(not f.is_problem for f in findings)
+    if known:
+        lines.append(field("known", f"{count(known)} oddities of the published set or of this choice; not errors"))
+    return lines
