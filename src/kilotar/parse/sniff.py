@@ -6,7 +6,7 @@ Rule guarded: the kind by content must be the kind by catalogue, so that a log-i
 from __future__ import annotations
 
 from kilotar.errors import ArchiveRefused
-from kilotar.parse.tar import BLOCK, has_tar_header
+from kilotar.parse.tar_header import BLOCK, has_tar_header
 
 __all__ = ["SNIFF_BYTES", "check_kind", "sniff"]
 
@@ -34,7 +34,7 @@ _HTML = (b"<!doctype html", b"<html", b"<head", b"<body", b"<script", b"<!--")
 def sniff(head: bytes) -> str:
     """Name the kind of a file by its first 512 bytes (fewer where it is shorter).
 
-    Returns: "empty", "zeros", "tar", "html", "xml", "text", one of `file`'s words such as "gzip" or "zip", or "unknown".
+    Returns: "empty", "zeros", "tar", "html", "xml", "text", a word such as "gzip" or "zip", or "unknown".
     """
     head = head[:SNIFF_BYTES]
     if not head:

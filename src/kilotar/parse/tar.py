@@ -14,49 +14,28 @@ Source of the format: POSIX.1-2017 pax, "ustar Interchange Format"; GNU tar manu
 
 from __future__ import annotations
 
-import re
-import zlib
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 from kilotar.model.edition import Strictness
+from kilotar.parse.tar_header import BLOCK, FILE, LONG_NAME, RECORDS, ZERO_BLOCK, parse_header
 from kilotar.parse.tar_records import check_pax_record, parse_long_name
 from kilotar.parse.tar_refusal import refusal, truncation
 
-__all__ = ["BLOCK", "WALKER_VERSION", "Accounting", "Need", "RawMember", "has_tar_header", "walk_tar"]
+__all__ = ["WALKER_VERSION", "Accounting", "Need", "RawMember", "walk_members", "walk_tar"]
 
 WALKER_VERSION = 1  # raised whenever the same bytes would give other members
-BLOCK = 512
-
 RawMember = tuple[bytes, int, int]
 """Name as it stands in the header, offset of the data, size of the data in bytes."""
 
 Need = tuple[int, int, RawMember | None]
 """The next bytes to see as (offset, size), and the member that was found since the last question, if any."""
 
-LARGEST_RECORD_BYTES = 64 << 10  # a path is at most 4096 bytes; 64 kB is generous
 LONGEST_TAIL_BYTES = 1 << 20  # GNU tar pads to 10,240; 1 MiB is the record of a blocking factor of 2,048
 _TAIL_CHUNK_BYTES = 64 << 10
 _MOST_MEMBERS = 10_000_000
 
 _ZEROS = tuple(bytes(n) for n in range(BLOCK))  # n zero bytes at index n: `startswith` needs no slice
-_ZERO_BLOCK = bytes(BLOCK)
-_PREFIX_AT, _PREFIX_STOP = 345, 500
-_NO_PREFIX = bytes(_PREFIX_STOP - _PREFIX_AT)
-_FILE, _OLD_FILE, _DIRECTORY, _LONG_NAME, _PAX = b"0"[0], 0, b"5"[0], b"L"[0], b"x"[0]
-_RECORDS = (_LONG_NAME, _PAX)
-_OCTAL = re.compile(rb" *([0-7]+)[ \0]*").fullmatch
-_KINDS = {
-    b"1": "a hard link",
-    b"2": "a symbolic link",
-    b"3": "a character device",
-    b"4": "a block device",
-    b"6": "a FIFO",
-    b"7": "a contiguous file",
-    b"S": "a sparse file",
-    b"K": "a long link name",
-    b"g": "a global pax header",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,25 +91,26 @@ def walk_tar(
     while at + pad + BLOCK <= stop:
         block = yield at, pad + BLOCK, member
         member = None
-        _check_padding(block, pad, at, rules)
+        if not block.startswith(_ZEROS[pad]):
+            _check_padding(block[:pad], at, rules)
         at += pad
         padding_bytes += pad
         header = block[pad:]
-        if header == _ZERO_BLOCK and not slice_only:
+        if header == ZERO_BLOCK and not slice_only:
             tail_bytes = yield from _walk_tail(at, stop, rules)
             break
-        name, size, kind = _parse_header(header, at, rules)
+        name, size, kind = parse_header(header, at, rules)
         headers += 1
         if headers > max_members:
             raise refusal(at, f"more than {max_members} members", fix="check that this is the archive you meant")
         if at + BLOCK + size > stop:
             raise truncation(at, f"the data of {name!r}", at + BLOCK + size, stop)
-        if kind in _RECORDS:
+        if kind in RECORDS:
             record = yield from _read_record(kind, size, at, record)
             record_bytes += size
         elif record:
             name, record = _apply_record(record, name, size, at), None
-        if kind == _FILE:
+        if kind == FILE:
             if name.endswith(b"/"):  # readers differ: a file to some, a directory to others
                 raise refusal(at, "a file whose name ends in a slash", seen=repr(name))
             member = name, at + BLOCK, size
@@ -140,95 +120,41 @@ def walk_tar(
         pad = -size % BLOCK
     else:
         _check_open_end(at + pad, stop, slice_only or rules.short_end)
-        _check_padding((yield at, pad, member), pad, at, rules)
+        _check_padding((yield at, pad, member), at, rules)
         padding_bytes += pad
     if record:
         raise refusal(at, "a metadata record without a member")
     return Accounting(members, data_bytes, headers * BLOCK + record_bytes, padding_bytes, tail_bytes)
 
 
-def has_tar_header(block: bytes) -> bool:
-    """Tell whether 512 bytes are a tar header whose checksum holds."""
-    return len(block) == BLOCK and block != _ZERO_BLOCK and _checksum_holds(block)
+def walk_members(
+    read: Callable[[int, int], bytes],
+    start: int,
+    stop: int,
+    rules: Strictness,
+    *,
+    slice_only: bool = False,
+    max_members: int = _MOST_MEMBERS,
+) -> Generator[RawMember, None, Accounting]:
+    """Walk an archive whose bytes are all there: `walk_tar`, answered by `read(offset, size)`, member by member.
+
+    Each member is yielded before the bytes behind its data are read. Returns and raises as `walk_tar`.
+    """
+    walk = walk_tar(start, stop, rules, slice_only=slice_only, max_members=max_members)
+    try:
+        offset, size, member = next(walk)
+        while True:
+            if member:
+                yield member
+            offset, size, member = walk.send(read(offset, size))
+    except StopIteration as end:
+        accounting: Accounting = end.value
+        return accounting
 
 
-def _parse_header(header: bytes, at: int, rules: Strictness) -> tuple[bytes, int, int]:
-    if not _checksum_holds(header):
-        raise refusal(at, "the checksum of a header is wrong", seen=f"header begins {header[:16]!r}")
-    name = header[:100].rstrip(b"\0")
-    if b"\0" in name:
-        raise refusal(at, "bytes follow the end of a member's name", seen=repr(name))
-    if not header.startswith(_NO_PREFIX, _PREFIX_AT):
-        name = _prefix(header, at, rules) + b"/" + name
-    size = _parse_size(header[124:136], at)
-    kind = header[156]
-    if kind == _OLD_FILE:
-        kind = _FILE
-    if kind != _FILE:
-        _check_kind(kind, size, at, rules, name)
-    return name, size, kind
-
-
-def _checksum_holds(header: bytes) -> bool:
-    # The low half of adler32 begun at 0 is the plain sum, exact up to 256 bytes (256 x 255 < 65,521); about ten times
-    # as fast as sum(). The checksum's own eight bytes count as spaces.
-    total = (
-        (zlib.adler32(header[:148], 0) & 0xFFFF)
-        + (zlib.adler32(header[156:412], 0) & 0xFFFF)
-        + (zlib.adler32(header[412:], 0) & 0xFFFF)
-        + 8 * 0x20
-    )
-    field = header[148:156]
-    if field == b"%06o\0 " % total:
-        return True
-    digits = _OCTAL(field)
-    return digits is not None and int(digits[1], 8) == total
-
-
-def _parse_size(field: bytes, at: int) -> int:
-    digits = _OCTAL(field)
-    if digits:
-        return int(digits[1], 8)
-    if (
-        field[0] == 0x80
-    ):  # base-256: means one thing only, to every reader, and the extent bounds it like any other size
-        return int.from_bytes(field[1:], "big")
-    if field[0] == 0xFF or b"-" in field:
-        raise refusal(at, "a negative size", seen=repr(field))
-    raise refusal(at, "a size that is not a number", seen=repr(field))
-
-
-def _prefix(header: bytes, at: int, rules: Strictness) -> bytes:
-    prefix = header[_PREFIX_AT:_PREFIX_STOP].rstrip(b"\0")
-    if header[257:263] != b"ustar\0" or b"\0" in prefix:
-        raise refusal(at, "bytes where the name's prefix would be", seen=f"magic {header[257:265]!r}, {prefix!r}")
-    if not rules.ustar_prefix:
-        raise refusal(at, "a name with a prefix", seen=repr(prefix), switch="ustar_prefix")
-    return prefix
-
-
-def _check_kind(kind: int, size: int, at: int, rules: Strictness, name: bytes) -> None:
-    allowed = {
-        _DIRECTORY: ("directories", rules.directories, "a directory"),
-        _LONG_NAME: ("long_names", rules.long_names, "a long-name record"),
-        _PAX: ("pax_headers", rules.pax_headers, "a pax header"),
-    }
-    if kind not in allowed:
-        word = _KINDS.get(bytes([kind]), f"a member of unknown type {bytes([kind])!r}")
-        raise refusal(at, f"{word} where only plain files are read", seen=repr(name))
-    switch, is_on, word = allowed[kind]
-    if not is_on:
-        raise refusal(at, f"{word} where only plain files are read", seen=repr(name), switch=switch)
-    most = 0 if kind == _DIRECTORY else LARGEST_RECORD_BYTES
-    if size > most:
-        raise refusal(at, f"{word} of {size} bytes", seen=f"{most} are the most")
-
-
-def _check_padding(block: bytes, pad: int, at: int, rules: Strictness) -> None:
-    if pad and not block.startswith(_ZEROS[pad]) and not rules.nonzero_padding:
-        raise refusal(
-            at, "the padding of a member is not zero", seen=repr(block[: min(pad, 16)]), switch="nonzero_padding"
-        )
+def _check_padding(padding: bytes, at: int, rules: Strictness) -> None:
+    if padding.count(0) != len(padding) and not rules.nonzero_padding:
+        raise refusal(at, "the padding of a member is not zero", seen=repr(padding[:16]), switch="nonzero_padding")
 
 
 def _check_open_end(at: int, stop: int, may_end_here: bool) -> None:
@@ -250,7 +176,7 @@ def _read_record(
 
 def _apply_record(record: tuple[int, bytes], name: bytes, size: int, at: int) -> bytes:
     kind, data = record
-    if kind == _LONG_NAME:
+    if kind == LONG_NAME:
         return parse_long_name(data, at)
     check_pax_record(data, name, size, at)
     return name
