@@ -77,6 +77,8 @@ def read_meta_bin(path: Path) -> Meta:
             raise ValueError(f"over {_LIMIT_BYTES} bytes")
         with zipfile.ZipFile(path) as archive:
             return _checked(_unpickled(_member(archive)))
+    except FileNotFoundError as error:
+        raise LayoutRefused(f"there is no {path.name}", seen=str(path), fix="prepare the output anew") from error
     except OSError as error:
         raise storage_error(error, f"read {path}") from error
     except (
