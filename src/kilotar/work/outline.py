@@ -1,0 +1,136 @@
+"""The parts of an archive: class tars, or runs of members of a flat archive.
+
+Rules guarded: the outline comes from a strict walk over the whole outer level; a class tar is named for a wnid, and no
+wnid has two; in a flat archive a name that returns with other bytes refuses the archive, with the same bytes it is left
+out, by cutting the runs around it. What is left out on this level is told by the outline's findings.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from kilotar.errors import ArchiveRefused
+from kilotar.events import Finding
+from kilotar.model.edition import Archive, Layout
+from kilotar.parse.sniff import SNIFF_BYTES, check_kind
+from kilotar.parse.tar import RawMember, walk_members
+from kilotar.parse.tar_header import BLOCK
+from kilotar.store.index import ArchiveIdentity, IndexFolder, Outline, PartSpan
+from kilotar.store.reading import ArchiveFile, Window, open_archive
+from kilotar.work.member_names import NameRule, SkipReport, most_members
+from kilotar.work.repeats import Repeats
+
+__all__ = ["PART_MEMBERS", "open_index", "outline_archive"]
+
+PART_MEMBERS = 1000  # of a flat archive: about 100 MB, as a class tar has
+_CLASS_TAR = re.compile(rb"(?:\./)?(n[0-9]{8})\.tar").fullmatch
+
+
+def open_index(folder: Path, path: Path, archive: Archive) -> IndexFolder:
+    """Give the index of an archive file; what was made of another file, or by other rules, is not in it.
+
+    Raises: MachineError where the file cannot be looked at.
+    """
+    with open_archive(path) as file:
+        return IndexFolder(folder, ArchiveIdentity.of(archive, file.stat()))
+
+
+def outline_archive(
+    path: Path, archive: Archive, index: IndexFolder, *, sequential: bool = False
+) -> tuple[Outline, tuple[Finding, ...]]:
+    """Give the parts of an archive, out of the index or by a walk that the index then remembers.
+
+    Args:
+        sequential: read from front to back instead of hopping from header to header: for disks that turn.
+    Returns: the outline, and its findings.
+    Raises:
+        ArchiveRefused: no tar, damaged, hostile, or without a single part.
+        MachineError:   the disk.
+    """
+    outline = index.read_outline()
+    if outline is None:
+        with open_archive(path) as file:
+            outline = _walk_outline(file, archive, sequential=sequential)
+        index.write_outline(outline)
+    return outline, outline.findings
+
+
+def _walk_outline(file: ArchiveFile, archive: Archive, *, sequential: bool) -> Outline:
+    size_bytes = file.size_bytes
+    check_kind(file.read(0, min(SNIFF_BYTES, size_bytes)), "tar", archive.name)
+    read = Window(file).limit(size_bytes).read if sequential else file.read
+    if not sequential:
+        file.will_hop()
+    most = most_members(archive.images, size_bytes)
+    members = walk_members(read, 0, size_bytes, archive.strictness, max_members=most)
+    findings: list[Finding] = []
+    try:
+        if archive.layout is Layout.TAR_OF_TARS:
+            parts = _class_tars(members, archive, findings.append)
+        else:
+            parts = _Runs(file, archive, findings.append).cut(members)
+    except ArchiveRefused as refused:
+        raise ArchiveRefused(f"{archive.name}: {refused.what}", seen=refused.seen, fix=refused.fix) from refused
+    if not parts:
+        first = findings[0].why if findings else "it has no members"
+        raise ArchiveRefused(
+            f"{archive.name} holds nothing of what it should hold", seen=first, fix="check which archive this file is"
+        )
+    return Outline(parts, tuple(findings))
+
+
+def _class_tars(
+    members: Iterable[RawMember], archive: Archive, found: Callable[[Finding], None]
+) -> tuple[PartSpan, ...]:
+    report = SkipReport(archive.name, found)
+    parts: dict[str, PartSpan] = {}
+    for raw, offset, size in members:
+        named = _CLASS_TAR(raw)
+        if not named:
+            report.skip(Finding("name", "", "not the tar of a class, n########.tar"), raw, offset)
+            continue
+        wnid = named[1].decode("ascii")
+        if wnid in parts:
+            where = f"data at bytes {parts[wnid].start} and {offset}"
+            raise ArchiveRefused(f"class {wnid} has two tars", seen=where, fix="fetch the archive again")
+        parts[wnid] = PartSpan(wnid, wnid, offset, offset + size, is_slice=False)
+    report.close()
+    return tuple(parts.values())
+
+
+class _Runs:
+    """Cuts the images of a flat archive into runs of `PART_MEMBERS`."""
+
+    def __init__(self, file: ArchiveFile, archive: Archive, found: Callable[[Finding], None]) -> None:
+        self._rule = NameRule(archive)
+        self._report = SkipReport(archive.name, found)
+        self._repeats = Repeats(file, archive.name, found)
+        self._parts: list[PartSpan] = []
+        self._start = self._stop = self._count = 0
+
+    def cut(self, members: Iterable[RawMember]) -> tuple[PartSpan, ...]:
+        for raw, offset, size in members:
+            name = self._rule.name_of(raw, size)
+            is_repeat = bool(name) and self._repeats.is_repeat(name, offset, size)
+            if is_repeat:
+                self._close()  # before its header, and
+            self._stop = offset + size + -size % BLOCK
+            if is_repeat:
+                self._start = self._stop  # begin again behind it
+            elif name:
+                self._count += 1
+            else:
+                self._report.skip(self._rule.why_not(raw, size), raw, offset)
+            if self._count == PART_MEMBERS:
+                self._close()
+        self._close()
+        self._report.close()
+        return tuple(self._parts)
+
+    def _close(self) -> None:
+        if self._count:
+            key = f"{len(self._parts):05d}"
+            self._parts.append(PartSpan(key, "", self._start, self._stop, is_slice=True, members=self._count))
+        self._start, self._count = self._stop, 0
