@@ -25,7 +25,7 @@ Meta = tuple[dict[str, tuple[str, ...]], list[str]]
 
 _LIMIT_BYTES = 4 << 20  # the published edition needs 0.3
 _MARK = object()
-_FORMS = dict.fromkeys((b"}", b"]", b"(", b"t", b"a", b"e", b"s", b"u", b"\x85", b"\x86", b"\x87"), "") | {
+_FORMS = dict.fromkeys((b"}", b"]", b")", b"(", b"t", b"a", b"e", b"s", b"u", b"\x85", b"\x86", b"\x87"), "") | {
     b"\x80": "<B",
     b"X": "<I",
     b"q": "<B",
@@ -33,6 +33,16 @@ _FORMS = dict.fromkeys((b"}", b"]", b"(", b"t", b"a", b"e", b"s", b"u", b"\x85",
     b"h": "<B",
     b"j": "<I",
 }
+_MALFORMED = (
+    zipfile.BadZipFile,
+    EOFError,
+    LookupError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    RuntimeError,
+    struct.error,
+)
 _TUPLES = {b"\x85": 1, b"\x86": 2, b"\x87": 3}
 
 
@@ -75,21 +85,13 @@ def read_meta_bin(path: Path) -> Meta:
     try:
         if path.stat().st_size > _LIMIT_BYTES:
             raise ValueError(f"over {_LIMIT_BYTES} bytes")
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as archive:
             return _checked(_unpickled(_member(archive)))
     except FileNotFoundError as error:
         raise LayoutRefused(f"there is no {path.name}", seen=str(path), fix="prepare the output anew") from error
     except OSError as error:
         raise storage_error(error, f"read {path}") from error
-    except (
-        zipfile.BadZipFile,
-        EOFError,
-        LookupError,
-        TypeError,
-        ValueError,
-        NotImplementedError,
-        struct.error,
-    ) as error:
+    except _MALFORMED as error:
         raise LayoutRefused(
             f"{path} is no meta.bin", seen=str(error) or type(error).__name__, fix="prepare the output anew"
         ) from error
@@ -123,6 +125,8 @@ def _unpickled(data: bytes) -> object:
                 stack.append({})
             case b"]":
                 stack.append([])
+            case b")":
+                stack.append(())
             case b"(":
                 stack.append(_MARK)
             case b"X":
