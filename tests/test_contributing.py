@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Iterable
 from pathlib import Path
-from types import ModuleType
+from typing import cast
 
 import pytest
 
-from kilotar.model.edition import Edition
-from kilotar.model.sample import Split
-from kilotar.model.seams import Collection, Written
-from kilotar.model.table import Part, RowsBuilder, SampleTable
+from kilotar.sinks.base import Sink
+from tests.contract import test_sinks as contract
 from tests.source_tree import parse_module
 from tests.test_bans import RULES
 from tests.test_floors import offences
@@ -22,46 +19,31 @@ PAGE = Path(__file__).resolve().parent.parent / "CONTRIBUTING.md"
 EXAMPLE = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)[0]
 
 
-class PlainFolder:
-    """Publishes without any care: the least that a sink may be handed."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def publish(self, path: str, chunks: Iterable[bytes | memoryview]) -> Written:
-        file = self.folder / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        return Written(path, file.write_bytes(b"".join(chunks)), "")
-
-
 @pytest.fixture
-def sink(tmp_path: Path) -> ModuleType:
-    file = tmp_path / "example.py"
+def sink(tmp_path_factory: pytest.TempPathFactory) -> Sink:
+    file = tmp_path_factory.mktemp("example") / "csv_example.py"
     file.write_text(EXAMPLE, encoding="utf-8")
-    spec = importlib.util.spec_from_file_location("example", file)
+    spec = importlib.util.spec_from_file_location("csv_example", file)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module
+    return cast(Sink, module)
 
 
-def test_the_example_reads_what_it_writes(sink: ModuleType, tmp_path: Path) -> None:
-    edition = Edition(name="two", archives=(), classes=())
-    rows = RowsBuilder()
-    rows.add("a.JPEG", 512, 1)
-    rows.add("b.JPEG", 1536, 1)
-    table = SampleTable(Split.VAL, [Part("00000", "val.tar", rows.rows(), ["n2", "n1"], [1, 0])])
-    out = PlainFolder(tmp_path)
-
-    written = sink.finish(Collection(edition, (table,), ("n1", "n2")), out, sink.Options())
-    for sample in table:
-        out.publish(sink.place(sample), [sample.key.encode()])
-
-    assert [file.path for file in written] == ["val.csv"]
-    assert [(row.split, row.name, row.wnid, row.label, row.read()) for row in sink.read(tmp_path, edition)] == [
-        (Split.VAL, "a.JPEG", "n2", 1, b"a"),
-        (Split.VAL, "b.JPEG", "n1", 0, b"b"),
-    ]
+@pytest.mark.parametrize(
+    "clause",
+    [
+        contract.test_its_own_reader_finds_every_sample_once_with_wnid_label_and_bytes,
+        contract.test_a_choice_of_classes_is_labelled_by_rank_and_leaves_no_trace_of_the_others,
+        contract.test_the_same_input_gives_the_same_bytes,
+        contract.test_the_order_of_members_in_the_archive_does_not_show,
+        contract.test_what_it_says_it_wrote_is_what_lies_there,
+        contract.test_paths_are_relative_and_stay_below_the_folder,
+    ],
+    ids=lambda clause: clause.__name__,
+)
+def test_the_example_keeps_the_contract_of_formats(clause: object, sink: Sink, tmp_path: Path) -> None:
+    clause((sink, sink.Options()), tmp_path)  # type: ignore[operator]
 
 
 def test_the_example_keeps_floors_and_rules() -> None:
