@@ -16,7 +16,7 @@ from tests.source_tree import Module, constants, modules, parse_module
 COUNTS = {1_281_167, 1_331_167, 1_431_167, 1_860, 50_000, 544_546, 147_897_477_120, 6_744_924_160}
 NAMES = re.compile(
     r"ILSVRC20\d\d_(img|val|test|devkit|bbox|ID)"  # archives, members, columns of the kit
-    r"|\bn\d{8}\b"  # a wnid
+    r"|\bn(?!0{8})\d{8}\b"  # a wnid; n00000000 is none
     r"|\b(?=[0-9a-f]*[a-f])[0-9a-f]{32}([0-9a-f]{8})?([0-9a-f]{24})?\b",  # a digest
 )
 
