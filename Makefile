@@ -25,8 +25,8 @@ demo: $(VENV)/.core
 
 ifeq ($(KILOTAR_REQUIRE_ALL),1)
 test: $(VENV)/.dev $(INTEROP)/.stamp
-	$(INTEROP)/bin/pytest -m interop
-	$(PYTEST) -m "not interop"
+	$(INTEROP)/bin/pytest tests/interop
+	$(PYTEST) --ignore tests/interop
 else
 test: $(VENV)/.dev
 	$(PYTEST)
