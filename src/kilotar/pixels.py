@@ -30,6 +30,7 @@ from kilotar.parse.jpeg import JpegFacts, JpegRefused, probe_jpeg, walk_scans
 __all__ = ["NO_ODD_NAMES", "OddNames", "PixelLimits", "check_image", "has_fast"]
 
 _PNG = b"\x89PNG\r\n\x1a\n"
+_ICC = b"ICC_PROFILE\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,8 @@ def _decode_strictly(data: bytes, facts: JpegFacts) -> JpegRefused | None:
     try:
         simplejpeg.decode_jpeg(data, colorspace=space, min_factor=8, fastdct=True, strict=True)
     except ValueError as error:
+        if "ICC" in str(error) and _ICC in data:  # a broken profile is no damage of the pixels: hide it, ask again
+            return _decode_strictly(data.replace(_ICC, _ICC.lower()), facts)
         kind = "truncated" if "remature end" in str(error) else "damaged"
         return JpegRefused(kind, f"decoder: {error}", facts.scan_offset)
     return None
