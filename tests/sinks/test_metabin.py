@@ -35,8 +35,9 @@ def test_a_pickle_reader_finds_plain_values_in_the_order_given() -> None:
 
 def test_its_times_and_attributes_are_always_the_same() -> None:
     with zipfile.ZipFile(io.BytesIO(build_meta_bin(NAMES, VAL))) as archive:
-        facts = {(info.date_time, info.create_system, info.compress_type) for info in archive.infolist()}
-    assert facts == {((1980, 1, 1, 0, 0, 0), 3, zipfile.ZIP_STORED)}
+        facts = {(info.date_time, info.create_system, info.external_attr >> 16) for info in archive.infolist()}
+        assert {info.compress_type for info in archive.infolist()} == {zipfile.ZIP_STORED}
+    assert facts == {((1980, 1, 1, 0, 0, 0), 3, 0o644)}
 
 
 def test_equal_strings_that_are_other_objects_give_the_same_bytes() -> None:
@@ -89,8 +90,11 @@ class Runs:
         zipped(b"\x80\x02]](}e}a\x86u."),
         zipped(b"\x80\x02}]\x86}."),
         zipped(b"}" * 5_000_000),
+        zipped(b"\x80\x02" + b"(" * 1_000_000 + b"t" * 1_000_000 + b"."),
+        zipped(b"\x80\x02})" + b"\x85" * 1_000_000 + b"]s."),
+        zipped(b"\x80\x02})" + b"q\x00h\x00\x86" * 200 + b"]s."),
     ],
-    ids=str,
+    ids=lambda content: f"{len(content)}-bytes",
 )
 def test_anything_else_is_refused_and_nothing_runs(
     content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -24,7 +24,6 @@ T = TypeVar("T")
 Meta = tuple[dict[str, tuple[str, ...]], list[str]]
 
 _LIMIT_BYTES = 4 << 20  # the published edition needs 0.3
-_MARK = object()
 _FORMS = dict.fromkeys((b"}", b"]", b")", b"(", b"t", b"a", b"e", b"s", b"u", b"\x85", b"\x86", b"\x87"), "") | {
     b"\x80": "<B",
     b"X": "<I",
@@ -118,6 +117,7 @@ def _is_words(key: object, words: object) -> bool:
 
 def _unpickled(data: bytes) -> object:
     stack: list[object] = []
+    marks: list[int] = []
     memo: dict[int, object] = {}
     for opcode, number, word in _opcodes(data):
         match opcode:
@@ -128,7 +128,7 @@ def _unpickled(data: bytes) -> object:
             case b")":
                 stack.append(())
             case b"(":
-                stack.append(_MARK)
+                marks.append(len(stack))
             case b"X":
                 stack.append(word)
             case b"q" | b"r":
@@ -136,23 +136,24 @@ def _unpickled(data: bytes) -> object:
             case b"h" | b"j":
                 stack.append(memo[number])
             case b"t":
-                stack.append(tuple(_since_mark(stack)))
+                stack.append(tuple(_cut(stack, marks.pop())))
             case b"\x85" | b"\x86" | b"\x87":
                 stack[-number:] = [tuple(stack[-number:])]
             case b"a" | b"e":
-                items = _since_mark(stack) if opcode == b"e" else [stack.pop()]
+                items = _cut(stack, marks.pop()) if opcode == b"e" else [stack.pop()]
                 _as(list, stack[-1]).extend(items)
             case b"s" | b"u":
-                items = _since_mark(stack) if opcode == b"u" else [stack.pop(-2), stack.pop()]
-                _as(dict, stack[-1]).update(zip(items[::2], items[1::2], strict=True))
+                items = _cut(stack, marks.pop()) if opcode == b"u" else [stack.pop(-2), stack.pop()]
+                # Only strings as keys: the hash of nested tuples takes time and stack without end.
+                keys = [_as(str, key) for key in items[::2]]
+                _as(dict, stack[-1]).update(zip(keys, items[1::2], strict=True))
     (result,) = stack
     return result
 
 
-def _since_mark(stack: list[object]) -> list[object]:
-    """Take what lies above the last mark off the stack, and the mark."""
-    start = len(stack) - 1 - stack[::-1].index(_MARK)
-    items = stack[start + 1 :]
+def _cut(stack: list[object], start: int) -> list[object]:
+    """Take what lies above a mark off the stack."""
+    items = stack[start:]
     del stack[start:]
     return items
 
