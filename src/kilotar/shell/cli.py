@@ -99,4 +99,5 @@ def _near_flag(error: CycloptsError) -> str:
 def _as_usage(error: CycloptsError) -> UsageError:
     what, _, advice = str(error).partition(" Did you mean ")
     near = f"did you mean {advice}" if advice else _near_flag(error)
-    return UsageError(what.rstrip("."), seen=near, fix="kilotar --help, or kilotar COMMAND --help")
+    what = what.partition(" Available commands:")[0].rstrip(".")
+    return UsageError(what, seen=near, fix="kilotar --help, or kilotar COMMAND --help")

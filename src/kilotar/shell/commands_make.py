@@ -10,7 +10,7 @@ from typing import Annotated, TypeVar
 from cyclopts import Parameter
 
 import kilotar
-from kilotar.events import Emit
+from kilotar.events import Emit, Outcome
 from kilotar.model.report import Report
 from kilotar.shell import machine
 from kilotar.shell.flags import JOBS, Talk, Wanted, listed
@@ -22,6 +22,7 @@ from kilotar.shell.terms import with_terms
 __all__ = ["answer_report", "ask_library", "index", "plan", "prepare"]
 
 V = TypeVar("V")
+_UNFINISHED = {Outcome.FAILED: 3, Outcome.BLOCKED: 130}
 ROOT = Path("imagenet")
 
 
@@ -73,8 +74,10 @@ def ask_library(verb: Callable[..., V], root: Path, wanted: Wanted, emit: Emit) 
 
 
 def answer_report(report: Report) -> Answer:
-    """Put a report into words."""
-    return Answer(show_report(report), machine.as_object(report), report.exit_code)
+    """Put a report into words. A run that did not come to its end is never exit 0."""
+    return Answer(
+        show_report(report), machine.as_object(report), report.exit_code or _UNFINISHED.get(report.outcome, 0)
+    )
 
 
 def plan(root: Path = ROOT, *, wanted: Wanted = Wanted(), talk: Talk = Talk()) -> int:  # noqa: B008 - frozen

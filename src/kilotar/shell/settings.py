@@ -2,8 +2,8 @@
 
 Rules guarded: the order is flag, `KILOTAR_<FLAG>`, ./kilotar.toml (or `--config FILE`), the user's kilotar.toml,
 default; a key that no command knows is a usage error with the near misses, never ignored; an empty variable is
-no value. A file holds flags at its top level, for every command that has them, and in a table named as a command, for that
-one.
+no value. A file holds flags at its top level, for every command that has them, and in a table named as a command,
+for that one.
 """
 
 from __future__ import annotations
@@ -61,7 +61,12 @@ class Settings:
 
 
 def _flags(arguments: ArgumentCollection) -> dict[str, Argument]:
-    return {name[2:]: argument for argument in arguments for name in argument.names if name.startswith("--")}
+    return {
+        name[2:]: argument
+        for argument in arguments
+        for name in argument.names
+        if name.startswith("--") and name not in argument.negatives
+    }
 
 
 def _files(chosen: str) -> Iterator[tuple[Path, bool]]:
