@@ -1,3 +1,149 @@
-"""One command to a verified ImageNet that your trainer can read."""
+"""One command to a verified ImageNet that your trainer can read.
+
+The library. Everything here is public; the command line uses nothing else. Names are imported when they are used, so
+that `import kilotar` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict, Unpack
+
+from kilotar.events import Event, ignore
+
+if TYPE_CHECKING:
+    from kilotar.model.edition import Edition, Synset
+    from kilotar.model.report import Forecast, Report, Status, WhyRow
+    from kilotar.sinks.base import Sink
+    from kilotar.work.dataset import Dataset
+    from kilotar.work.request import Request
 
 __version__ = "0.1.0"
+__all__ = [
+    "edition",
+    "find_classes",
+    "find_sinks",
+    "index",
+    "open",
+    "plan",
+    "prepare",
+    "status",
+    "verify",
+    "why",
+]
+
+OnEvent = Callable[[Event], None]
+
+
+class Wish(TypedDict, total=False):
+    """The keywords of `prepare`, `plan`, `why` and `index`; what is left out has the default of `Request`."""
+
+    source: Path | None
+    formats: tuple[str, ...]
+    splits: tuple[str, ...]
+    classes: tuple[str, ...]
+    boxes: bool
+    edition: str
+    unverified: bool
+    accept_terms: bool
+    jobs: int
+    options: tuple[tuple[str, str, str], ...]
+    out: Path | None
+    link: str
+    sync: bool
+
+
+def prepare(root: Path | str, *, on_event: OnEvent = ignore, **wish: Unpack[Wish]) -> Report:
+    """Make verified outputs under `root` from archives on disk; the same call again goes on where it stopped.
+
+    Args:
+        root: folder of the state and the outputs.
+        on_event: gets every event of the run; see `kilotar.events`.
+        wish: the keywords of `Wish`; what each means is said in `kilotar.work.request.Request`.
+    Raises: KilotarError; KeyboardInterrupt after a clean stop.
+    """
+    from kilotar.work import prepare as verb
+
+    return verb.prepare(_request(root, wish), on_event)
+
+
+def plan(root: Path | str, *, on_event: OnEvent = ignore, **wish: Unpack[Wish]) -> Forecast:
+    """Say what `prepare` would do and need: bytes, files, inodes, time. Nothing is changed. Raises as `prepare`."""
+    from kilotar.work import prepare as verb
+
+    return verb.plan(_request(root, wish), on_event)
+
+
+def why(root: Path | str, *, on_event: OnEvent = ignore, **wish: Unpack[Wish]) -> tuple[WhyRow, ...]:
+    """Give every step with what `prepare` would do with it, and the reason. Nothing is changed. Raises as `prepare`."""
+    from kilotar.work import prepare as verb
+
+    return verb.why(_request(root, wish), on_event)
+
+
+def index(root: Path | str, *, on_event: OnEvent = ignore, **wish: Unpack[Wish]) -> Report:
+    """Prove the archives and take the digest of every image in one pass, writing none. Raises as `prepare`."""
+    from kilotar.work import index as verb
+
+    return verb.index(_request(root, wish), on_event)
+
+
+def verify(
+    root: Path | str, *, level: str = "normal", repair: bool = False, jobs: int = 0, on_event: OnEvent = ignore
+) -> Report:
+    """Prove what was prepared: `level` is "quick", "normal" or "deep"; `repair` writes bad files anew.
+
+    Raises: LayoutRefused where nothing was prepared; Busy; MachineError; UsageError for another level.
+    """
+    from kilotar.work import verify as verb
+
+    return verb.verify(_path(root), level=verb.parse_level(level), repair=repair, jobs=jobs, emit=on_event)
+
+
+def status(root: Path | str) -> Status:
+    """Give what is under a root and how far it is. Raises LayoutRefused where nothing was prepared."""
+    from kilotar.work import status as verb
+
+    return verb.status(_path(root))
+
+
+def open(root: Path | str, split: str) -> Dataset:
+    """Open a split of a prepared root as a sequence of images, read in place.
+
+    Raises: LayoutRefused where neither its archive nor a finished tree is there; UsageError for another split.
+    """
+    from kilotar.work.dataset import open_dataset
+
+    return open_dataset(_path(root), split)
+
+
+def edition(name: str = "ilsvrc2012") -> Edition:
+    """Give an edition by its name, or from a TOML file. Raises UsageError, EditionRefused."""
+    from kilotar.editions.load import load_edition
+
+    return load_edition(name)
+
+
+def find_classes(of: Edition, query: str) -> tuple[Synset, ...]:
+    """Give the classes that a word, wnid, label, ilsvrc_id or parent means; see `kilotar.editions.choose`."""
+    from kilotar.editions import choose
+
+    return choose.find_classes(of, query)
+
+
+def find_sinks() -> tuple[Sink, ...]:
+    """Give every format that can be written."""
+    from kilotar.sinks import base
+
+    return base.find_sinks()
+
+
+def _path(root: Path | str) -> Path:
+    return Path(root).expanduser()
+
+
+def _request(root: Path | str, wish: Wish) -> Request:
+    from kilotar.work.request import Request
+
+    return Request(_path(root), **wish)

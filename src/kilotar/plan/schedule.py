@@ -140,17 +140,24 @@ class Scheduler:
     Args:
         steps:  what is to do, in the order in which it should be done.
         sizes:  total bytes of every archive that must be proved before sealing.
+        landed: total bytes of the archives that were proved before.
         slots:  steps that may run at a time.
         lead_bytes: how far the source may run ahead of the first unfinished step.
     """
 
     def __init__(
-        self, steps: Iterable[Step], sizes: Mapping[str, int], *, slots: int, lead_bytes: int = LEAD_BYTES
+        self,
+        steps: Iterable[Step],
+        sizes: Mapping[str, int],
+        *,
+        landed: Mapping[str, int] | None = None,
+        slots: int,
+        lead_bytes: int = LEAD_BYTES,
     ) -> None:
         self._waiting = list(reversed(tuple(steps)))
         self._sizes = dict(sizes)
         self._unproved = set(sizes)
-        self._landed = dict.fromkeys(sizes, 0)
+        self._landed = {**(landed or {}), **dict.fromkeys(sizes, 0)}
         self._wanted = dict.fromkeys(sizes, 0)
         self._slots = slots
         self._lead_bytes = lead_bytes

@@ -9,8 +9,9 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
-__all__ = ["Done", "Reason", "Step", "todo"]
+__all__ = ["Reason", "Step", "todo"]
 
 
 class Reason(enum.StrEnum):
@@ -44,20 +45,12 @@ class Step:
         return self.stop - self.start
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """A recorded step: images and bytes written, and the digest of its list of files."""
-
-    key: str
-    images: int
-    size_bytes: int
-    listing_sha256: str
+Fact = TypeVar("Fact")
 
 
-Probe = Callable[[Done], Reason]
-
-
-def todo(steps: Iterable[Step], done: Mapping[str, Done], probe: Probe) -> tuple[tuple[Step, Reason], ...]:
+def todo(
+    steps: Iterable[Step], done: Mapping[str, Fact], probe: Callable[[Fact], Reason]
+) -> tuple[tuple[Step, Reason], ...]:
     """Give every step with the reason why it will be done, or RECORDED where it is kept.
 
     Args:

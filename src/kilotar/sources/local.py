@@ -1,4 +1,4 @@
-"""Archives that are on this disk already: found by name, looked at before they are believed, proved while they are read.
+"""Archives on this disk: found by name, looked at before they are believed, proved while they are read.
 
 Rules guarded: a file is taken for an archive by its name and its published length, never by its presence alone; a
 saved log-in page is said to be one; the digest of the whole file is taken in one sequential pass that reports what it
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kilotar.errors import ArchiveRefused, DigestMismatch, LayoutRefused, storage_error
-from kilotar.model.edition import Archive, Edition
+from kilotar.model.edition import Archive
 
 __all__ = ["FileIdentity", "LocalArchive", "Proof", "find_archives", "identify", "refuse_unpublished"]
 
@@ -94,25 +94,17 @@ def refuse_unpublished(archive: LocalArchive) -> None:
     )
 
 
-def known_edition(edition: Edition, folder: Path) -> str:
-    """Say which archives of the edition a folder holds, for messages."""
-    names = [archive.name for archive in edition.archives if (folder / archive.name).exists()]
-    return ", ".join(names) or "none of the edition's archives"
-
-
 class Proof:
     """Takes the digest of one archive in one pass, no further ahead than it is allowed to be.
 
     Args:
         archive:   the file.
         algorithm: "sha256", "sha1" or "md5".
-        on_landed: called with the number of bytes read so far, at least every 64 MiB, from the thread that runs.
     """
 
-    def __init__(self, archive: LocalArchive, algorithm: str, on_landed: Callable[[int], None]) -> None:
+    def __init__(self, archive: LocalArchive, algorithm: str) -> None:
         self._archive = archive
         self._algorithm = algorithm
-        self._on_landed = on_landed
         self._turn = threading.Condition()
         self._allowed = 0
         self._cancelled = False
@@ -129,9 +121,11 @@ class Proof:
             self._cancelled = True
             self._turn.notify()
 
-    def run(self) -> str:
+    def run(self, on_landed: Callable[[int], None]) -> str:
         """Read the whole file; give its digest in hex, "" when cancelled.
 
+        Args:
+            on_landed: called with the number of bytes read so far, at least every 64 MiB, from the calling thread.
         Raises: MachineError when the disk fails; ArchiveRefused when the file ends early or grows meanwhile.
         """
         path, total = self._archive.path, self._archive.size_bytes
@@ -140,13 +134,13 @@ class Proof:
         except OSError as error:
             raise storage_error(error, f"open {path}") from error
         try:
-            return self._pass(fd, total)
+            return self._pass(fd, total, on_landed)
         except OSError as error:
             raise storage_error(error, f"read {path}") from error
         finally:
             os.close(fd)
 
-    def _pass(self, fd: int, total: int) -> str:
+    def _pass(self, fd: int, total: int, on_landed: Callable[[int], None]) -> str:
         digest = hashlib.new(self._algorithm)
         buffer = memoryview(bytearray(_READ_BYTES))
         at = told = 0
@@ -161,7 +155,7 @@ class Proof:
             digest.update(buffer[:count])
             at += count
             if at - told >= _PROGRESS_BYTES or at >= total:
-                self._on_landed(at)
+                on_landed(at)
                 told = at
         if identify(self._archive.path) != self._archive.identity:
             raise ArchiveRefused(

@@ -19,7 +19,7 @@ import msgspec
 from kilotar.errors import storage_error
 from kilotar.store.files import fsync_folder, write_all
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "read_journal", "replay"]
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 
@@ -85,6 +85,16 @@ class Journal(Generic[Record]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def read_journal(path: Path, kind: type[Record]) -> tuple[Record, ...]:
+    """Give the records of a journal without opening it for writing; () where there is none. Raises MachineError."""
+    try:
+        return tuple(replay(path.read_bytes(), kind)[0])
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise storage_error(error, f"read the journal {path}") from error
 
 
 def replay(content: bytes, kind: type[Record]) -> tuple[list[Record], int]:

@@ -45,7 +45,7 @@ class Manifest(msgspec.Struct, frozen=True):
         files_sha256: of `files.tsv`.
         label_order, label_table_sha256: see `LabelProof`.
         findings: kind, place and reason of everything found in the data while it was made.
-        linked:   files that are hard links to another output's.
+        verified: whether every archive was the published one.
         made_by:  program and version.
     """
 
@@ -66,7 +66,6 @@ class Manifest(msgspec.Struct, frozen=True):
     label_table_sha256: str
     findings: tuple[tuple[str, str, str], ...]
     verified: bool
-    folder: str
     made_by: str
 
 

@@ -84,11 +84,6 @@ class Staging:
         except OSError as error:
             raise storage_error(error, f"move {self.folder} into place") from error
 
-    def place_of(self, path: str) -> Path:
-        """Give where a file of the output stands now: still staged, or at its final place."""
-        staged = self.folder / path
-        return staged if (self.folder / path.partition("/")[0]).exists() else self.out / path
-
     def writer(self) -> StagingWriter:
         return StagingWriter(self.folder)
 

@@ -41,19 +41,25 @@ class InputRecord(msgspec.Struct, frozen=True):
 
 
 class RootFacts(msgspec.Struct, frozen=True):
-    """What a root is: which edition, and whether its terms were accepted here."""
+    """What a root is: which edition, the file it was read from ("" when bundled), whether its terms were accepted."""
 
     schema: int
     edition: str
+    source: str = ""
     terms_accepted: bool = False
 
 
 class Workspace:
-    """The paths of one root. Nothing is made until `create`."""
+    """The paths of one root. Nothing is made until `create`.
 
-    def __init__(self, root: Path) -> None:
+    Args:
+        root:  the folder.
+        state: where its state lies, if not in `ROOT/.kilotar`: for looking without touching.
+    """
+
+    def __init__(self, root: Path, state: Path | None = None) -> None:
         self.root = Path(os.path.abspath(root.expanduser()))
-        self.state = self.root / STATE
+        self.state = state or self.root / STATE
         self.lock = self.state / "lock"
         self.inputs = self.state / "inputs.jsonl"
         self.index = self.state / "index"
@@ -113,9 +119,9 @@ class Workspace:
             )
         return facts
 
-    def write_facts(self, edition: str, *, terms_accepted: bool) -> None:
+    def write_facts(self, edition: str, source: str, *, terms_accepted: bool) -> None:
         """Remember what the root is. Raises MachineError."""
-        publish(self.state / "root.json", [msgspec.json.encode(RootFacts(SCHEMA, edition, terms_accepted))])
+        publish(self.state / "root.json", [msgspec.json.encode(RootFacts(SCHEMA, edition, source, terms_accepted))])
 
     def prepared(self) -> RootFacts:
         """Give what the root is. Raises LayoutRefused, saying what the folder looks like, where it is no root."""

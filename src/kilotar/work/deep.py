@@ -104,19 +104,20 @@ def _member(archive: str, name: str) -> str:
 
 
 def check_files(root: str, cmyk: Sequence[str], png: Sequence[str], items: Iterable[Item]) -> Iterator[list[Any]]:
-    """Check files below `root`; runs in a worker. Yields for each item its findings as lists of their fields."""
+    """Check files below `root`; runs in a worker. Yields for each item its findings as lists of their fields.
+
+    A file that is not there is passed over: to miss it is the business of whoever has the list (the normal level).
+    """
     odd = OddNames(frozenset(cmyk), frozenset(png))
-    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        for path, _, _ in items:
-            yield _fields(_check_file(folder, path, odd))
-    finally:
-        os.close(folder)
+    for path, _, _ in items:
+        yield _fields(_check_file(root, path, odd))
 
 
-def _check_file(folder: int, path: str, odd: OddNames) -> tuple[Finding, ...]:
+def _check_file(root: str, path: str, odd: OddNames) -> tuple[Finding, ...]:
     try:
-        data = _read_file(folder, path)
+        data = _read_file(root, path)
+    except FileNotFoundError:
+        return ()
     except (OSError, MemoryError) as error:
         return (_unread(path, error, -1),)
     if isinstance(data, Finding):
@@ -125,9 +126,9 @@ def _check_file(folder: int, path: str, odd: OddNames) -> tuple[Finding, ...]:
     return tuple(dataclasses.replace(one, where=path) for one in found)
 
 
-def _read_file(folder: int, path: str) -> bytes | Finding:
-    """Read a regular file of bounded size; a FIFO or a device in its place is not waited for."""
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+def _read_file(root: str, path: str) -> bytes | Finding:
+    """Read a regular file of bounded size; a FIFO or a device in its place is not waited for, a link not followed."""
+    fd = os.open(os.path.join(root, path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
@@ -142,7 +143,11 @@ def _read_file(folder: int, path: str) -> bytes | Finding:
 def check_extents(archive: str, cmyk: Sequence[str], png: Sequence[str], items: Iterable[Item]) -> Iterator[list[Any]]:
     """Check members of an archive; runs in a worker. Yields for each item its findings as lists of their fields."""
     odd = OddNames(frozenset(cmyk), frozenset(png))
-    fd = os.open(archive, os.O_RDONLY)
+    try:
+        fd = os.open(archive, os.O_RDONLY)
+    except OSError as error:
+        yield from (_fields([_unread(_member(archive, name), error, offset)]) for name, offset, _ in items)
+        return
     try:
         for name, offset, size_bytes in items:
             found = _check_extent(fd, name, offset, size_bytes, odd)
@@ -178,8 +183,7 @@ def _too_large(where: str, size_bytes: int, offset: int) -> Finding:
 def _unread(where: str, error: OSError | MemoryError, offset: int) -> Finding:
     if isinstance(error, MemoryError):
         return Finding("memory", where, "reading needs more memory than a worker may use", offset)
-    kind = "missing" if isinstance(error, FileNotFoundError) else "io"
-    return Finding(kind, where, f"not readable: {error.strerror}", offset)
+    return Finding("unreadable", where, f"{error.strerror} (errno {error.errno})", offset)
 
 
 def _fields(found: Iterable[Finding]) -> list[Any]:

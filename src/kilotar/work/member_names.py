@@ -1,8 +1,8 @@
 """Which members of an archive are images: decided by name and size, never by the archive.
 
 Rules guarded: a member name is data; it is taken only if its last part is of the published form and a harmless file
-name in ASCII; nothing of its folders survives; a member that is left out is reported with its offset, and the report of a
-hostile archive is bounded.
+name in ASCII; nothing of its folders survives; a member that is left out is reported with its offset, and the report
+of a hostile archive is bounded.
 """
 
 from __future__ import annotations

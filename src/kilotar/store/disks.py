@@ -1,0 +1,26 @@
+"""What kind of disk a file lies on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+__all__ = ["turns"]
+
+
+def turns(path: Path) -> bool:
+    """Tell whether a file lies on a disk that turns, where a hop costs milliseconds; False where nobody knows.
+
+    Source: `/sys/dev/block/<major>:<minor>/queue/rotational`, for a partition in the folder of its disk (Linux, sysfs).
+    """
+    try:
+        device = os.stat(path).st_dev
+        block = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}").resolve(strict=True)
+    except OSError:
+        return False
+    for folder in (block, block.parent):
+        try:
+            return (folder / "queue/rotational").read_text(encoding="ascii").strip() == "1"
+        except OSError:
+            continue
+    return False

@@ -1,0 +1,71 @@
+"""Archives that a root remembers, looked at again.
+
+Rules guarded: an archive that is gone is a note, not a problem, where the outputs are complete without it; one that has
+other bytes than were proved is a problem.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from kilotar.errors import storage_error
+from kilotar.events import Finding
+from kilotar.model.edition import Edition
+from kilotar.model.report import ArchiveFact
+from kilotar.store.journal import read_journal
+from kilotar.store.reading import open_archive
+from kilotar.store.workspace import InputRecord, Workspace
+
+__all__ = ["check_archives"]
+
+_READ_BYTES = 4 << 20
+
+
+def check_archives(
+    workspace: Workspace, edition: Edition, *, digests: bool, found: Callable[[Finding], None]
+) -> tuple[ArchiveFact, ...]:
+    """Compare every remembered archive with what was proved of it.
+
+    Args:
+        digests: read each whole; else only its length is compared.
+        found:   gets what differs.
+    Raises: MachineError.
+    """
+    latest = {record.name: record for record in read_journal(workspace.inputs, InputRecord)}
+    facts = []
+    for record in latest.values():
+        finding = _compare(record, digests=digests)
+        if finding is not None:
+            found(finding)
+        holds = finding is None and record.published
+        facts.append(ArchiveFact(record.name, record.path, record.size_bytes, record.algorithm, record.digest, holds))
+    return tuple(sorted(facts, key=lambda fact: fact.name))
+
+
+def _compare(record: InputRecord, *, digests: bool) -> Finding | None:
+    path = Path(record.path)
+    if not path.is_file():
+        return Finding("archive-gone", record.path, "its outputs cannot be repaired without it", is_problem=False)
+    size_bytes = path.stat().st_size
+    if size_bytes != record.size_bytes:
+        return Finding("archive", record.path, f"{size_bytes:,} bytes, was {record.size_bytes:,}")
+    if not digests or not record.digest:
+        return None
+    digest = _digest(path, record.algorithm)
+    if digest == record.digest:
+        return None
+    return Finding("archive", record.path, f"{record.algorithm} {digest}, was {record.digest}")
+
+
+def _digest(path: Path, algorithm: str) -> str:
+    digest, buffer = hashlib.new(algorithm), memoryview(bytearray(_READ_BYTES))
+    with open_archive(path) as file, open(file.fd, "rb", buffering=0, closefd=False) as stream:
+        file.will_stream()
+        try:
+            while count := stream.readinto(buffer):
+                digest.update(buffer[:count])
+        except OSError as error:
+            raise storage_error(error, f"read {path}") from error
+    return digest.hexdigest()

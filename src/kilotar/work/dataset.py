@@ -1,0 +1,193 @@
+"""`open`: the images of a split as a sequence, read in place from the archive, or from a finished tree.
+
+Rules guarded: nothing is unpacked; an image is one `pread`; a data set crosses to another process as its root and
+split, and every process opens files of its own, so it is safe under fork and under spawn.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, overload
+
+from kilotar.errors import ArchiveRefused, KilotarError, LayoutRefused, storage_error
+from kilotar.model.edition import Edition
+from kilotar.model.sample import Box, Sample, Split
+from kilotar.model.seams import Row
+from kilotar.model.table import Part, RowsBuilder, SampleTable
+from kilotar.store.workspace import Workspace
+from kilotar.work.gathering import Gatherer
+from kilotar.work.output import Output
+from kilotar.work.outputs import begun_outputs
+from kilotar.work.reopen import edition_of, survey_again
+
+if TYPE_CHECKING:
+    from kilotar.work.torch_view import TorchDataset
+
+__all__ = ["Dataset", "Image", "open_dataset"]
+
+
+class _Reader(Protocol):
+    def read(self, sample: Sample) -> bytes:
+        """Give the bytes of an image. Raises ArchiveRefused, MachineError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One image of a data set: what it is, and its bytes on demand."""
+
+    sample: Sample
+    _reader: _Reader
+
+    @property
+    def key(self) -> str:
+        return self.sample.key
+
+    @property
+    def name(self) -> str:
+        return self.sample.name
+
+    @property
+    def wnid(self) -> str:
+        return self.sample.wnid
+
+    @property
+    def label(self) -> int:
+        """0-based in sorted-WNID order of the whole edition; -1 for test images."""
+        return self.sample.label
+
+    @property
+    def boxes(self) -> tuple[Box, ...]:
+        return self.sample.boxes
+
+    def read(self) -> bytes:
+        """Give the bytes of the file as published. Raises ArchiveRefused, MachineError."""
+        return self._reader.read(self.sample)
+
+
+class Dataset(Sequence[Image]):
+    """The images of one split. Make one with `open_dataset` (`kilotar.open`).
+
+    Args:
+        root, split: what it was opened from, to open it again in another process.
+        table:       the samples.
+        reader:      reads them.
+    """
+
+    def __init__(self, root: Path, split: Split, table: SampleTable, reader: _Reader) -> None:
+        self.root = root
+        self.split = split
+        self.table = table
+        self._reader = reader
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @overload
+    def __getitem__(self, index: int) -> Image: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Image]: ...
+    def __getitem__(self, index: int | slice) -> Image | list[Image]:
+        if isinstance(index, slice):
+            return [Image(sample, self._reader) for sample in self.table[index]]
+        return Image(self.table[index], self._reader)
+
+    def __iter__(self) -> Iterator[Image]:
+        return (Image(sample, self._reader) for sample in self.table)
+
+    def __reduce__(self) -> tuple[Callable[[Path, str], Dataset], tuple[Path, str]]:
+        return open_dataset, (self.root, self.split.value)
+
+    def torch(self, transform: Callable[[object], object] | None = None) -> TorchDataset:
+        """Give a `torch.utils.data.Dataset` of (image, label); torch is imported here and nowhere else.
+
+        Args:
+            transform: gets the image as a PIL image in RGB; None leaves it so.
+        Raises: MissingExtra.
+        """
+        from kilotar.work.torch_view import view  # torch must not be needed for anything else
+
+        return view(self, transform)
+
+
+class _ArchiveReader:
+    """Reads by offset; opens each archive once in each process."""
+
+    def __init__(self, paths: tuple[tuple[str, Path], ...]) -> None:
+        self._paths = dict(paths)
+        self._open: dict[tuple[int, str], io.FileIO] = {}
+
+    def read(self, sample: Sample) -> bytes:
+        at = sample.at
+        try:
+            data = os.pread(self._fd(at.archive), at.size_bytes, at.offset)
+        except OSError as error:
+            raise storage_error(error, f"read {sample.name} in {at.archive}") from error
+        if len(data) != at.size_bytes:
+            raise ArchiveRefused(f"{at.archive} is cut short", seen=f"{sample.name} at byte {at.offset} is not whole")
+        return data
+
+    def _fd(self, archive: str) -> int:
+        key = os.getpid(), archive
+        if key not in self._open:
+            self._open[key] = io.FileIO(self._paths[archive])  # closes itself with the reader
+        return self._open[key].fileno()
+
+
+class _TreeReader:
+    """Reads files of a finished tree."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+
+    def read(self, sample: Sample) -> bytes:
+        path = self._output.path_of(sample)
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise storage_error(error, f"read {path}") from error
+
+
+def open_dataset(root: Path | str, split: str) -> Dataset:
+    """Open a split of a prepared root.
+
+    Args:
+        split: "train", "val" or "test".
+    Raises: LayoutRefused where neither the archive nor a finished tree of the split is there; UsageError.
+    """
+    workspace = Workspace(Path(root))
+    edition = edition_of(workspace.prepared())
+    wanted = Split(split)
+    try:
+        with survey_again(workspace, edition, splits=(wanted,)) as surveyed:
+            table = Gatherer(surveyed).gather(False).tables[0]
+            paths = tuple((archive.local.name, archive.local.path) for archive in surveyed.archives)
+        return Dataset(workspace.root, wanted, table, _ArchiveReader(paths))
+    except LayoutRefused as no_archive:
+        return _open_tree(workspace, edition, wanted, no_archive)
+
+
+def _open_tree(workspace: Workspace, edition: Edition, split: Split, no_archive: KilotarError) -> Dataset:
+    trees = (o for o in begun_outputs(workspace) if o.manifest is not None and o.sink.ABOUT.images)
+    tree = next((output for output in trees if split in output.recipe.splits), None)
+    if tree is None:
+        raise LayoutRefused(
+            f"there is neither the archive nor a finished tree of {split} under {workspace.root}",
+            seen=no_archive.seen,
+            fix=f"kilotar prepare {workspace.root} --from FOLDER-WITH-THE-ARCHIVES",
+        ) from no_archive
+    rows = (row for row in tree.sink.read(tree.folder, edition) if row.split is split)
+    parts = [_part(wnid, tuple(group)) for wnid, group in groupby(rows, key=lambda row: row.wnid)]
+    return Dataset(workspace.root, split, SampleTable(split, parts), _TreeReader(tree))
+
+
+def _part(wnid: str, rows: tuple[Row, ...]) -> Part:
+    built = RowsBuilder()
+    for row in rows:
+        built.add(row.name, 0, 0)
+    return Part(wnid or "all", "", built.rows(), [wnid], [rows[0].label])

@@ -1,0 +1,193 @@
+"""The only loop: one queue in, the scheduler's commands out, performed.
+
+Rules guarded: the engine decides nothing; what fails is kept and raised after everything that runs has ended and what
+was written is committed; Ctrl-C once stops cleanly, a second time at once. Threads only: the work here is the kernel's
+(read, write, hash, sync), and Python lets go of its lock for all of it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from queue import SimpleQueue
+
+from kilotar.errors import KilotarError, storage_error
+from kilotar.events import Emit, Found, Landed, Outcome, StepEnded, StepStarted
+from kilotar.exec.base import TaskEnded, TaskFailed, TaskResult
+from kilotar.exec.threads import ThreadExecutor
+from kilotar.plan import schedule
+from kilotar.plan.schedule import Command, Happening, Scheduler
+from kilotar.work.tasks import PartDone
+
+__all__ = ["Engine", "Job", "ProofTask"]
+
+log = logging.getLogger(__name__)
+_PROOF, _COMMIT = "proof:", "commit"
+
+
+@dataclass(frozen=True, slots=True)
+class ProofTask:
+    """The proof of one archive: `run` reads it in a thread and gives its digest; `judge` raises when it is wrong."""
+
+    run: Callable[[Callable[[int], None]], str]
+    judge: Callable[[str], None]
+    allow: Callable[[int], None]
+    cancel: Callable[[], None]
+    total_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Everything that the engine performs for one output.
+
+    Attributes:
+        scheduler: decides.
+        write:  gives the work of a step by its key.
+        proofs: by archive, those that are still to be proved.
+        commit: makes all that was written durable.
+        record: appends finished steps to the journal.
+        seal:   completes the output.
+    """
+
+    scheduler: Scheduler
+    write: Callable[[str], Callable[[], PartDone]]
+    proofs: Mapping[str, ProofTask]
+    commit: Callable[[], None]
+    record: Callable[[tuple[PartDone, ...]], None]
+    seal: Callable[[], None]
+
+
+class Engine:
+    """Runs one job to its end.
+
+    Args:
+        job:   what to do.
+        slots: writer threads.
+        emit:  gets an event for everything that happens, in this thread.
+    """
+
+    def __init__(self, job: Job, slots: int, emit: Emit) -> None:
+        self._job = job
+        self._emit = emit
+        self._inbox: SimpleQueue[TaskResult | Landed] = SimpleQueue()
+        self._workers = ThreadExecutor(slots, self._inbox.put)
+        self._clerk = ThreadExecutor(1, self._inbox.put)
+        self._prover = ThreadExecutor(max(1, len(job.proofs)), self._inbox.put)
+        self._begun: set[str] = set()
+        self._written: dict[str, PartDone] = {}
+        self._committing: tuple[str, ...] = ()
+        self._error: KilotarError | None = None
+        self._interrupt: KeyboardInterrupt | None = None
+        self._outcome: Outcome | None = None
+
+    def run(self) -> None:
+        """Perform until the scheduler says stop.
+
+        Raises: KilotarError that stopped it; KeyboardInterrupt after a clean stop.
+        """
+        with self._workers, self._clerk, self._prover:
+            try:
+                self._perform(self._job.scheduler.start())
+                while self._outcome is None:
+                    self._turn()
+            finally:
+                for proof in self._job.proofs.values():
+                    proof.cancel()
+        if self._error is not None:
+            raise self._error
+        if self._interrupt is not None:
+            raise self._interrupt
+
+    def _turn(self) -> None:
+        try:
+            happening = self._take(self._inbox.get())
+        except KeyboardInterrupt as error:
+            if self._interrupt is not None:
+                raise
+            self._interrupt = error
+            happening = schedule.Interrupted()
+        if happening is not None:
+            self._perform(self._job.scheduler.on(happening))
+
+    def _take(self, message: TaskResult | Landed) -> Happening | None:
+        """Turn what came in into what the scheduler understands."""
+        match message:
+            case Landed(archive, _, stop, _):
+                self._emit(message)
+                return schedule.LandedUpTo(archive, stop)
+            case TaskEnded(key, PartDone() as done):
+                self._written[key] = done
+                self._tell(done)
+                return schedule.Written(key)
+            case TaskEnded(key) if key == _COMMIT:
+                return schedule.Committed(self._committing)
+            case TaskEnded(key, digest):
+                return self._judge(key.removeprefix(_PROOF), digest)
+            case TaskFailed(key, error):
+                return self._fail(key, error)
+
+    def _judge(self, archive: str, digest: str) -> Happening | None:
+        if not digest:
+            return None  # cancelled
+        try:
+            self._job.proofs[archive].judge(digest)
+        except KilotarError as error:
+            return self._fail(_PROOF + archive, error)
+        return schedule.ProofEnded(archive)
+
+    def _tell(self, done: PartDone) -> None:
+        for finding in done.findings:
+            self._emit(Found(finding))
+        self._emit(StepEnded(done.key, Outcome.DONE, done.images, done.size_bytes))
+
+    def _fail(self, key: str, error: KilotarError | OSError) -> Happening:
+        trouble = storage_error(error, f"write {key}") if isinstance(error, OSError) else error
+        log.warning("%s failed: %s", key, trouble)
+        self._error = self._error or trouble
+        self._emit(StepEnded(key, Outcome.FAILED, reason=trouble.what))
+        if key == _COMMIT:
+            self._perform(self._job.scheduler.on(schedule.Failed()))
+            return schedule.Committed(())
+        return schedule.Failed(key)
+
+    def _perform(self, commands: tuple[Command, ...]) -> None:
+        for command in commands:
+            self._do(command)
+
+    def _do(self, command: Command) -> None:
+        match command:
+            case schedule.Want(archive, stop):
+                self._want(archive, stop)
+            case schedule.Start(step):
+                self._emit(StepStarted(step.key))
+                self._workers.submit(step.key, self._job.write(step.key))
+            case schedule.Commit(keys):
+                self._committing = keys
+                self._clerk.submit(_COMMIT, self._job.commit)
+            case schedule.Record(keys):
+                self._attempt(lambda: self._job.record(tuple(self._written.pop(key) for key in keys)))
+            case schedule.Seal():
+                self._attempt(self._job.seal, then=schedule.Sealed())
+            case schedule.Stop(outcome):
+                self._outcome = outcome
+
+    def _want(self, archive: str, stop: int) -> None:
+        proof = self._job.proofs[archive]
+        proof.allow(stop)
+        if archive not in self._begun:
+            self._begun.add(archive)
+            self._prover.submit(_PROOF + archive, lambda: proof.run(self._landed(archive, proof.total_bytes)))
+
+    def _landed(self, archive: str, total_bytes: int) -> Callable[[int], None]:
+        return lambda stop: self._inbox.put(Landed(archive, 0, stop, total_bytes))
+
+    def _attempt(self, action: Callable[[], None], then: Happening | None = None) -> None:
+        """Do something in this thread; a failure ends the run like any other."""
+        try:
+            action()
+        except (KilotarError, OSError) as error:
+            self._perform(self._job.scheduler.on(self._fail("", error)))
+            return
+        if then is not None:
+            self._perform(self._job.scheduler.on(then))

@@ -1,0 +1,85 @@
+"""`index`: the archives proved and every image hashed, in one pass, without writing an image.
+
+Rules guarded: a part's rows are remembered when its images were hashed; what was indexed before is not read again
+unless its archive is another file now; the archives are believed only when their proof is done.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+
+from kilotar.editions.load import load_edition
+from kilotar.events import Emit, Finding, RunEnded, RunStarted, ignore
+from kilotar.model.report import Report
+from kilotar.plan.schedule import Scheduler
+from kilotar.store.index import PartSpan
+from kilotar.store.lock import hold_lock
+from kilotar.store.workspace import Workspace
+from kilotar.work.engine import Engine, Job
+from kilotar.work.inputs import Inputs
+from kilotar.work.reporting import report_run
+from kilotar.work.request import Request
+from kilotar.work.settling import settle_edition
+from kilotar.work.survey import Survey, SurveyedArchive, survey
+from kilotar.work.tasks import PartDone, write_part
+
+__all__ = ["index"]
+
+
+def index(request: Request, emit: Emit = ignore) -> Report:
+    """Index the archives of a request; its formats are not made.
+
+    Raises: as `prepare`.
+    """
+    started = time.monotonic()
+    edition = load_edition(request.edition)
+    workspace = Workspace(request.root)
+    workspace.create()
+    with (
+        hold_lock(workspace.lock),
+        closing(Inputs(workspace, edition, unverified=request.unverified, emit=emit)) as inputs,
+    ):
+        workspace.sweep()
+        settle_edition(request, edition, workspace)
+        surveyed = survey(request, edition, workspace, inputs, emit)
+        findings = _index_all(surveyed, inputs, request.threads, emit)
+        report = report_run(surveyed, inputs, (), (), workspace, time.monotonic() - started, findings, verb="index")
+    emit(RunEnded("index", report.outcome))
+    return report
+
+
+def _index_all(surveyed: Survey, inputs: Inputs, slots: int, emit: Emit) -> tuple[Finding, ...]:
+    spans = {f"{a.split}/{span.key}": (a, span) for a in surveyed.archives for span in a.chosen_parts(surveyed.chosen)}
+    steps = [step for archive in surveyed.archives for step in archive.steps(surveyed.chosen)]
+    waiting = [step for step in steps if not _is_hashed(*spans[step.key])]
+    local = [archive.local for archive in surveyed.archives]
+    proofs = {archive.name: inputs.proof(archive) for archive in local if not inputs.is_proved(archive)}
+    emit(RunStarted("index", "", len(waiting), -1, 0))
+    findings: list[Finding] = []
+
+    def write(key: str) -> Callable[[], PartDone]:
+        archive, span = spans[key]
+        return lambda: write_part(archive.task(span, None), lambda sample: sample.name, None)
+
+    def record(parts: tuple[PartDone, ...]) -> None:
+        findings.extend(finding for part in parts for finding in part.findings)
+
+    scheduler = Scheduler(
+        waiting,
+        {name: proof.total_bytes for name, proof in proofs.items()},
+        landed={archive.name: archive.size_bytes for archive in local},
+        slots=slots,
+    )
+    Engine(Job(scheduler, write, proofs, _nothing, record, _nothing), slots, emit).run()
+    return tuple(findings)
+
+
+def _is_hashed(archive: SurveyedArchive, span: PartSpan) -> bool:
+    rows = archive.index.read_part(span)
+    return rows is not None and rows.has_digests
+
+
+def _nothing() -> None:
+    """The index is a cache: there is nothing to make durable and nothing to complete."""

@@ -1,0 +1,170 @@
+"""The archives that a run reads: found, remembered, and proved once.
+
+Rules guarded: a digest is believed without reading again only for the very same file, by inode and change time; a file
+that is not the published one is refused unless the person said otherwise, and then every output says so; an archive
+whose content changed since the journal was begun is refused with both digests.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kilotar.errors import DigestMismatch, LayoutRefused, SettingsDiffer
+from kilotar.events import Emit, Proved
+from kilotar.model.edition import Archive, ArchiveRole, Edition
+from kilotar.model.report import ArchiveFact
+from kilotar.model.sample import Split
+from kilotar.sources.local import FileIdentity, LocalArchive, Proof, find_archives, refuse_unpublished
+from kilotar.store.journal import Journal
+from kilotar.store.workspace import InputRecord, Workspace
+from kilotar.work.engine import ProofTask
+
+__all__ = ["Inputs", "image_archives"]
+
+DEFAULT_ALGORITHM = "sha256"
+
+
+def image_archives(edition: Edition, splits: tuple[Split, ...]) -> tuple[Archive, ...]:
+    """Give the archives of images of these splits that may be read, those of `default` first."""
+    chosen = [a for split in splits for a in edition.archives if a.role is ArchiveRole.IMAGES and a.split is split]
+    return tuple(sorted(chosen, key=lambda a: (splits.index(a.split or Split.TRAIN), not a.default)))
+
+
+class Inputs:
+    """The archives of one root.
+
+    Args:
+        workspace: of the root.
+        edition:   the release.
+        unverified: whether files that are not the published ones may be used.
+        emit:      is told of every proof.
+    """
+
+    def __init__(self, workspace: Workspace, edition: Edition, *, unverified: bool, emit: Emit) -> None:
+        self._edition = edition
+        self._unverified = unverified
+        self._emit = emit
+        self._journal = Journal(workspace.inputs, InputRecord)
+        self.found: dict[str, LocalArchive] = {}
+
+    def close(self) -> None:
+        self._journal.close()
+
+    def find(self, folder: Path | None, splits: tuple[Split, ...]) -> tuple[LocalArchive, ...]:
+        """Find one archive of images a split, in `folder` or where the journal remembers them.
+
+        Raises: LayoutRefused, DigestMismatch.
+        """
+        wanted = image_archives(self._edition, splits)
+        present = {archive.name: archive for archive in self._look(folder, wanted)}
+        chosen = tuple(self._first(split, wanted, present, folder) for split in splits)
+        for archive in chosen:
+            if not self._unverified:
+                refuse_unpublished(archive)
+            self.found[archive.name] = archive
+            self._remember(archive)
+        return chosen
+
+    def find_others(self, folder: Path | None, role: ArchiveRole) -> tuple[LocalArchive, ...]:
+        """Give the other default archives of a role that are there."""
+        wanted = tuple(a for a in self._edition.archives if a.role is role and a.default)
+        return tuple(self._look(folder, wanted))
+
+    def _look(self, folder: Path | None, wanted: tuple[Archive, ...]) -> tuple[LocalArchive, ...]:
+        if folder is not None:
+            return find_archives(folder, wanted)
+        folders = {Path(r.path).parent for r in self._journal.records}
+        found = {a.name: a for place in sorted(folders) if place.is_dir() for a in find_archives(place, wanted)}
+        return tuple(found[a.name] for a in wanted if a.name in found)
+
+    def _first(
+        self, split: Split, wanted: tuple[Archive, ...], present: dict[str, LocalArchive], folder: Path | None
+    ) -> LocalArchive:
+        names = [a.name for a in wanted if a.split is split]
+        for name in names:
+            if name in present:
+                return present[name]
+        where = folder or "the folders that this root remembers"
+        raise LayoutRefused(
+            f"the archive of the {split} images is not in {where}",
+            seen=f"looked for {', '.join(names) or 'nothing: the edition names none'}; there: "
+            + (", ".join(sorted(present)) or "none of the archives"),
+            fix="give the folder with --from, or leave the split out with --splits",
+        )
+
+    def _record_of(self, name: str) -> InputRecord | None:
+        return next((r for r in reversed(self._journal.records) if r.name == name), None)
+
+    def _remember(self, archive: LocalArchive) -> None:
+        known = self._record_of(archive.name)
+        if known is None or (known.path != str(archive.path) and not known.digest):
+            self._journal.append([self._record(archive, "", "", published=False)])
+
+    def _record(self, archive: LocalArchive, algorithm: str, digest: str, *, published: bool) -> InputRecord:
+        i = archive.identity
+        return InputRecord(
+            archive.name,
+            str(archive.path),
+            i.size_bytes,
+            i.mtime_ns,
+            i.ctime_ns,
+            i.inode,
+            algorithm,
+            digest,
+            published,
+        )
+
+    def is_proved(self, archive: LocalArchive) -> bool:
+        """Tell whether this very file was proved before."""
+        known = self._digest_of(archive)
+        return known is not None and (known.published or self._unverified or not archive.about.digest[1])
+
+    def _digest_of(self, archive: LocalArchive) -> InputRecord | None:
+        """Give the record with the digest of this very file, None where it was never taken."""
+        known = self._record_of(archive.name)
+        if known is None or not known.digest:
+            return None
+        then = FileIdentity(known.size_bytes, known.mtime_ns, known.ctime_ns, known.inode)
+        return known if then == archive.identity else None
+
+    def fact(self, name: str) -> ArchiveFact:
+        """Give what is known of a found archive."""
+        archive = self.found[name]
+        known = self._digest_of(archive)
+        if known is None:
+            return ArchiveFact(name, str(archive.path), archive.size_bytes)
+        return ArchiveFact(name, str(archive.path), archive.size_bytes, known.algorithm, known.digest, known.published)
+
+    def proof(self, archive: LocalArchive) -> ProofTask:
+        """Give the proof of an archive as work for the engine."""
+        algorithm = archive.about.digest[0] or DEFAULT_ALGORITHM
+        proof = Proof(archive, algorithm)
+        return ProofTask(
+            proof.run,
+            lambda digest: self._judge(archive, algorithm, digest),
+            proof.allow,
+            proof.cancel,
+            archive.size_bytes,
+        )
+
+    def _judge(self, archive: LocalArchive, algorithm: str, digest: str) -> None:
+        expected = archive.about.digest[1]
+        published = bool(expected) and digest == expected
+        if expected and not published and not self._unverified:
+            raise DigestMismatch(
+                f"{archive.path} is not the published {archive.name}",
+                seen=f"{algorithm} {digest}, published {expected}; the length is right, so bytes inside differ",
+                fix="get it again (a torrent client's re-check repairs single pieces), or pass --unverified",
+            )
+        self._refuse_changed(archive, algorithm, digest)
+        self._journal.append([self._record(archive, algorithm, digest, published=published)])
+        self._emit(Proved(archive.name, algorithm, digest, published))
+
+    def _refuse_changed(self, archive: LocalArchive, algorithm: str, digest: str) -> None:
+        earlier = [r for r in self._journal.records if r.name == archive.name and r.algorithm == algorithm]
+        if earlier and earlier[-1].digest != digest:
+            raise SettingsDiffer(
+                f"{archive.path} has changed since this root was begun",
+                seen=f"{algorithm} {digest} now, {earlier[-1].digest} then",
+                fix="put the first archive back, or prepare this one in another root",
+            )

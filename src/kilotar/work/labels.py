@@ -1,0 +1,84 @@
+"""From names to classes, and the proof that the labels are in the order they claim.
+
+Rules guarded: the wnid is the key, never a name in words; a training image belongs to the class of its class tar *and*
+of its own name, which must agree; a validation image gets its class by its number, never by its place in a listing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from kilotar.errors import LabelsRefused
+from kilotar.model.edition import Archive, Edition
+from kilotar.model.report import LabelProof, Probe
+from kilotar.model.sample import NO_LABEL, Split
+
+__all__ = ["LabelJoin", "prove_labels"]
+
+ORDER = "sorted-wnid, 0-based"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelJoin:
+    """Joins member names of one archive to classes."""
+
+    edition: Edition
+    split: Split
+    pattern: re.Pattern[str]
+
+    @classmethod
+    def of(cls, edition: Edition, about: Archive) -> LabelJoin:
+        return cls(edition, about.split or Split.TRAIN, about.member_pattern())
+
+    def classify(self, name: str, class_tar: str) -> tuple[str, int] | str:
+        """Give (wnid, label) of an image, or a string that says why it has none and must be left out.
+
+        Args:
+            name:      file name without folders.
+            class_tar: wnid of the class tar that it lies in, "" in a flat archive.
+        """
+        match = self.pattern.fullmatch(name)
+        if match is None:
+            return "its name is not of the published form"
+        if self.split is Split.TEST:
+            return "", NO_LABEL
+        try:
+            wnid = self._wnid(match, class_tar)
+            return wnid, self.edition.label_of(wnid)
+        except KeyError as error:
+            return f"it has no class: {error.args[0]} is not in the edition"
+        except ValueError as error:
+            return str(error)
+
+    def _wnid(self, match: re.Match[str], class_tar: str) -> str:
+        groups = match.groupdict()
+        if self.split is Split.VAL and groups.get("wnid") is None:
+            return self.edition.val_wnid(int(groups["number"]))
+        wnid = groups.get("wnid") or class_tar
+        if class_tar and wnid != class_tar:
+            raise ValueError(f"its name says {wnid}, its class tar {class_tar}")
+        return wnid
+
+
+def prove_labels(edition: Edition) -> LabelProof:
+    """Show the label order on known images, with a hash over the whole table.
+
+    Raises: LabelsRefused when a known image has another label than the edition says it must have.
+    """
+    digest = hashlib.sha256()
+    for synset in edition.classes:
+        digest.update(f"{synset.wnid} {synset.label}\n".encode())
+    for number, label in enumerate(edition.val_labels, 1):
+        digest.update(f"{number} {label}\n".encode())
+    probes = tuple(_probe(edition, number) for number, _ in edition.label_probes)
+    wrong = [p.number for p, (_, label) in zip(probes, edition.label_probes, strict=True) if p.label != label]
+    if wrong:
+        raise LabelsRefused("the labels are not in sorted-wnid order", seen=f"validation image {wrong[0]} differs")
+    return LabelProof(ORDER, probes, digest.hexdigest(), agrees=True)
+
+
+def _probe(edition: Edition, number: int) -> Probe:
+    synset = edition.classes[edition.val_labels[number - 1]]
+    return Probe(number, synset.ilsvrc_id, synset.wnid, synset.label, synset.words)

@@ -1,0 +1,73 @@
+"""`verify --repair`: missing and bad files of an output, written anew.
+
+Rules guarded: images come from the archive and only with their recorded digest; side files are made again and only kept
+when they are what the list says; what cannot be mended stays a problem; strangers are never removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from kilotar.errors import KilotarError
+from kilotar.events import Finding
+from kilotar.model.edition import Edition
+from kilotar.model.sample import Sample
+from kilotar.store.files import Folder
+from kilotar.store.manifest import Manifest, walk_files
+from kilotar.store.workspace import Workspace
+from kilotar.work.gathering import Gatherer
+from kilotar.work.output import Output
+from kilotar.work.reopen import survey_again
+from kilotar.work.repair import rewrite
+from kilotar.work.survey import Survey
+
+__all__ = ["mend_output"]
+
+_MENDABLE = frozenset(("missing", "truncated", "size", "digest", "unreadable", "not-jpeg"))
+
+
+def mend_output(
+    output: Output, findings: tuple[Finding, ...], workspace: Workspace, edition: Edition
+) -> tuple[Finding, ...]:
+    """Mend what can be mended; give the findings as they are then: a mended file is no problem any more.
+
+    Raises: MachineError.
+    """
+    bad = {finding.where: finding for finding in findings if finding.is_problem and finding.kind in _MENDABLE}
+    if not bad or output.manifest is None:
+        return findings
+    try:
+        with survey_again(workspace, edition, splits=(), recipe=output.recipe) as surveyed:
+            mended = set(_mend(output, output.manifest, frozenset(bad), surveyed))
+    except KilotarError as error:
+        if error.exit_code == 5:
+            raise
+        return (*findings, Finding("repair", output.name, str(error)))
+    return tuple(
+        replace(f, kind="repaired", why=f"was: {f.why}", is_problem=False) if f.where in mended else f for f in findings
+    )
+
+
+def _mend(output: Output, manifest: Manifest, bad: frozenset[str], surveyed: Survey) -> Iterator[str]:
+    """Give the path of every file that was mended."""
+    collection = Gatherer(surveyed).gather(True)
+    paths = {archive.local.name: archive.local.path for archive in surveyed.archives}
+    folder = Folder(output.folder)
+    recorded = {f.path: f.sha256 for f in walk_files(output.facts, manifest) if f.path in bad}
+    images = set[str]()
+    for sample in (sample for table in collection.tables for sample in table if output.sink.ABOUT.images):
+        path = output.sink.place(sample)
+        if path in bad:
+            images.add(path)
+            yield from _rewritten(paths[sample.at.archive], sample, folder, path, recorded[path])
+    if bad - images:
+        side = output.sink.finish(collection, folder, output.options)
+        yield from (f.path for f in side if recorded.get(f.path) == f.sha256)
+
+
+def _rewritten(archive: Path, sample: Sample, folder: Folder, path: str, sha256: str) -> Iterator[str]:
+    if sample.sha256.hex() == sha256:
+        rewrite(archive, sample, folder, path)
+        yield path

@@ -1,0 +1,201 @@
+"""One output of a run: what was asked, what is recorded of it, where it grows, and how it becomes complete.
+
+Rules guarded: an output has one recipe for its life; another recipe under the same name is refused, never mixed in;
+its manifest is written last; what is recorded is believed only after a look at the disk.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from kilotar.errors import LayoutRefused, SettingsDiffer, storage_error
+from kilotar.model.sample import Extent, Sample, Split
+from kilotar.model.seams import Annotation
+from kilotar.plan.recipe import Recipe
+from kilotar.plan.steps import Reason, Step, todo
+from kilotar.sinks.base import DataclassLike, Sink
+from kilotar.store.files import publish
+from kilotar.store.journal import Journal, read_journal
+from kilotar.store.manifest import Manifest
+from kilotar.store.staging import Staging
+from kilotar.store.workspace import Workspace
+
+ANY_WNID = "n00000000"
+BOXES = "boxes/"  # keys of the steps that write XML
+
+__all__ = [
+    "BOXES",
+    "Output",
+    "StepRecord",
+    "StoredPlan",
+    "read_stored_plan",
+    "refuse_other_recipe",
+    "takes_annotations",
+]
+
+
+class StepRecord(msgspec.Struct, frozen=True):
+    """A journal line: a step whose files are durable.
+
+    `listing_sha256` is over the lines "<sha256> <size> <path>\\n" of its files. `folder` is the deepest folder that
+    holds them all, "" for a step without files; `exclusive` tells whether it holds nothing else.
+    """
+
+    key: str
+    images: int
+    size_bytes: int
+    listing_sha256: str
+    folder: str
+    exclusive: bool
+    written_bytes: int = 0
+    linked: int = 0
+    findings: tuple[tuple[str, str, str, int, bool], ...] = ()
+
+
+class StoredPlan(msgspec.Struct, frozen=True):
+    """`plan.json`: the recipe in words, its id, where the output stands, and how many steps it has."""
+
+    plan_id: str
+    folder: str
+    steps: int
+    recipe: Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """An output as planned.
+
+    Attributes:
+        sink, options: the format and its choices.
+        recipe:  what was asked.
+        folder:  where it will stand.
+        facts:   folder of its plan, list of files and manifest.
+        steps:   all of them.
+        manifest: of the complete output, None while it is not.
+        planned_steps: how many steps there are, also where `steps` were not read back.
+    """
+
+    sink: Sink
+    options: DataclassLike
+    recipe: Recipe
+    folder: Path
+    facts: Path
+    steps: tuple[Step, ...]
+    manifest: Manifest | None
+    planned_steps: int
+
+    @property
+    def name(self) -> str:
+        return self.sink.ABOUT.name
+
+    @property
+    def staging(self) -> Staging:
+        return Staging(self.folder, self.recipe.plan_id)
+
+    def top_names(self) -> frozenset[str]:
+        """Give the names in the output's folder that its images and XML will take."""
+        paths = self._places()
+        if self.recipe.boxes:
+            paths += [self.sink.place_annotation(Annotation(Split(s), ANY_WNID, "x", b"")) for s in self.recipe.splits]
+        return frozenset(path.partition("/")[0] for path in paths if path)
+
+    def _places(self) -> list[str]:
+        """Give where an image of each split would stand."""
+        nowhere = Extent("", 0, 0)
+        return [self.sink.place(Sample(Split(split), "x.x", nowhere, ANY_WNID)) for split in self.recipe.splits]
+
+    def path_of(self, sample: Sample) -> Path:
+        """Give where an image stands in the finished output."""
+        return self.folder / self.sink.place(sample)
+
+    def holds_images_of(self, other: Output) -> bool:
+        """Tell whether this finished tree holds every image of another output."""
+        mine, theirs = self.recipe, other.recipe
+        return (
+            self.manifest is not None
+            and self.sink.ABOUT.images
+            and set(mine.sources) >= set(theirs.sources)
+            and set(mine.splits) >= set(theirs.splits)
+            and (not mine.classes or (bool(theirs.classes) and set(mine.classes) >= set(theirs.classes)))
+        )
+
+    def shares_tree_with(self, other: Output) -> bool:
+        """Tell whether another output's images are these very files: an ImageFolder and torchvision's tree are."""
+        same = (self.recipe.splits, self.recipe.classes) == (other.recipe.splits, other.recipe.classes)
+        return same and self.folder == other.folder and self._places() == other._places()
+
+    def is_new(self) -> bool:
+        """Tell whether this output was never begun. Raises LayoutRefused."""
+        return read_stored_plan(self.facts) is None
+
+    def begin(self) -> None:
+        """Remember the plan. Raises MachineError."""
+        try:
+            self.facts.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise storage_error(error, f"make the folder {self.facts}") from error
+        stored = StoredPlan(self.recipe.plan_id, str(self.folder), len(self.steps), self.recipe)
+        publish(self.facts / "plan.json", [msgspec.json.format(msgspec.json.encode(stored), indent=1)])
+
+    def journal(self, workspace: Workspace) -> Journal[StepRecord]:
+        return Journal(workspace.journal(self.recipe.plan_id), StepRecord)
+
+    def recorded(self, workspace: Workspace) -> tuple[StepRecord, ...]:
+        """Give what the journal holds, without touching it. Raises MachineError."""
+        return read_journal(workspace.journal(self.recipe.plan_id), StepRecord)
+
+    def todo(self, records: Iterable[StepRecord]) -> tuple[tuple[Step, Reason], ...]:
+        """Give every step with the reason why it will be done or is kept."""
+        return todo(self.steps, {record.key: record for record in records}, self._probe)
+
+    def _probe(self, record: StepRecord) -> Reason:
+        """Look whether the files of a recorded step can still be there, without reading them.
+
+        While they are staged, a folder that one step alone fills must hold as many entries as were recorded. Once they
+        stand at their final place nothing is asked: every file is looked at before the manifest, and mended.
+        """
+        if self.manifest is not None or not record.folder:
+            return Reason.RECORDED
+        if (self.folder / record.folder).is_dir():
+            return Reason.RECORDED
+        try:
+            entries = len(os.listdir(self.staging.folder / record.folder))
+        except (FileNotFoundError, NotADirectoryError):
+            return Reason.LOST
+        return Reason.RECORDED if not record.exclusive or entries == record.images else Reason.CHANGED
+
+
+def takes_annotations(sink: Sink) -> bool:
+    """Tell whether a format has a place for the XML of boxes."""
+    return bool(sink.place_annotation(Annotation(Split.TRAIN, ANY_WNID, "x", b"")))
+
+
+def read_stored_plan(facts: Path) -> StoredPlan | None:
+    """Give the plan of an output begun earlier, None where there is none. Raises LayoutRefused."""
+    try:
+        return msgspec.json.decode((facts / "plan.json").read_bytes(), type=StoredPlan)
+    except FileNotFoundError:
+        return None
+    except msgspec.DecodeError as error:
+        raise LayoutRefused(f"{facts}/plan.json cannot be read", seen=str(error)) from error
+
+
+def refuse_other_recipe(facts: Path, recipe: Recipe, folder: Path) -> StoredPlan | None:
+    """Give the stored plan of an output where it is the same recipe in the same folder, None where there is none.
+
+    Raises: SettingsDiffer naming every difference.
+    """
+    stored = read_stored_plan(facts)
+    if stored is None or (stored.plan_id == recipe.plan_id and stored.folder == str(folder)):
+        return stored
+    moved = () if stored.folder == str(folder) else (f"folder: {folder} now, {stored.folder} then",)
+    raise SettingsDiffer(
+        f"output {recipe.sink} was begun here with other settings",
+        seen="; ".join((*recipe.differences(stored.recipe), *moved)),
+        fix=f"use the same settings, or another root; to start over, remove {facts} and the output's folders",
+    )

@@ -1,0 +1,31 @@
+"""Outputs that were begun under a root, read back from their plans."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kilotar.plan.steps import Step
+from kilotar.sinks.base import find_sink, parse_options
+from kilotar.store.manifest import read_manifest
+from kilotar.store.workspace import Workspace
+from kilotar.work.output import Output, read_stored_plan
+
+__all__ = ["begun_output", "begun_outputs"]
+
+
+def begun_output(name: str, workspace: Workspace) -> Output | None:
+    """Give an output as its plan tells of it, None where it was never begun. Raises LayoutRefused, UsageError."""
+    facts = workspace.export(name)
+    stored = read_stored_plan(facts)
+    if stored is None:
+        return None
+    sink = find_sink(name)
+    options = parse_options(sink, stored.recipe.options)
+    steps: tuple[Step, ...] = ()
+    return Output(sink, options, stored.recipe, Path(stored.folder), facts, steps, read_manifest(facts), stored.steps)
+
+
+def begun_outputs(workspace: Workspace) -> tuple[Output, ...]:
+    """Give every output that was begun, sorted by name. Raises as `begun_output`."""
+    begun = (begun_output(name, workspace) for name in workspace.exports())
+    return tuple(output for output in begun if output is not None)

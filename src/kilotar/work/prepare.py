@@ -1,0 +1,172 @@
+"""`prepare`: from archives on disk to verified outputs. `plan` and `why`: the same, without doing it.
+
+Rules guarded: one run at a time under a root; everything is looked at, and refused if need be, before the first byte is
+written; the same request again goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from kilotar.editions.load import load_edition
+from kilotar.events import Emit, Outcome, RunEnded, RunStarted, ignore
+from kilotar.model.edition import Edition
+from kilotar.model.report import Forecast, Report, WhyRow
+from kilotar.plan.recipe import Recipe
+from kilotar.plan.steps import Reason, Step
+from kilotar.sinks.base import find_sink, parse_options
+from kilotar.store.lock import hold_lock
+from kilotar.store.manifest import read_manifest
+from kilotar.store.workspace import Workspace
+from kilotar.work.forecast import forecast_run
+from kilotar.work.gathering import Gatherer
+from kilotar.work.inputs import Inputs
+from kilotar.work.making import Making, Setting
+from kilotar.work.output import BOXES, Output, refuse_other_recipe, takes_annotations
+from kilotar.work.outputs import begun_outputs
+from kilotar.work.reporting import report_run
+from kilotar.work.request import Request
+from kilotar.work.settling import settle_edition, settle_terms
+from kilotar.work.space import nearest_folder, refuse_when_full
+from kilotar.work.survey import Survey, survey
+
+__all__ = ["plan", "plan_outputs", "prepare", "why"]
+
+
+def prepare(request: Request, emit: Emit = ignore) -> Report:
+    """Make every output that was asked for; give the report, which is also stored as `report.json`.
+
+    Raises: KilotarError; KeyboardInterrupt after a clean stop, when the same request resumes.
+    """
+    started = time.monotonic()
+    edition = load_edition(request.edition)
+    workspace = Workspace(request.root)
+    workspace.create()
+    with hold_lock(workspace.lock), _inputs(request, edition, workspace, emit) as inputs:
+        workspace.sweep()
+        settle_edition(request, edition, workspace)
+        settle_terms(request, edition, workspace)
+        surveyed = survey(request, edition, workspace, inputs, emit)
+        outputs = plan_outputs(request, surveyed, workspace)
+        expected = forecast_run(request, surveyed, outputs, workspace, measure=False)
+        refuse_when_full(expected)
+        steps = sum(len(output.steps) for output in outputs if output.manifest is None)
+        emit(RunStarted("prepare", str(workspace.root), steps, expected.images, expected.write_bytes))
+        made = _make_all(request, surveyed, inputs, outputs, workspace, emit)
+        report = report_run(surveyed, inputs, made, outputs, workspace, time.monotonic() - started)
+    emit(RunEnded("prepare", report.outcome))
+    return report
+
+
+def plan(request: Request, emit: Emit = ignore) -> Forecast:
+    """Say what `prepare` would do and need; nothing is changed. Raises as `prepare`, but for terms and space."""
+    edition = load_edition(request.edition)
+    with _untouched(request.root) as workspace, _inputs(request, edition, workspace, emit) as inputs:
+        surveyed = survey(request, edition, workspace, inputs, emit)
+        outputs = plan_outputs(request, surveyed, workspace)
+        return forecast_run(request, surveyed, outputs, workspace, measure=True)
+
+
+def why(request: Request, emit: Emit = ignore) -> tuple[WhyRow, ...]:
+    """Give every step with what `prepare` would do with it, and the reason; nothing is changed. Raises as `plan`."""
+    edition = load_edition(request.edition)
+    rows: list[WhyRow] = []
+    with _untouched(request.root) as workspace, _inputs(request, edition, workspace, emit) as inputs:
+        surveyed = survey(request, edition, workspace, inputs, emit)
+        for output in plan_outputs(request, surveyed, workspace):
+            for step, reason in output.todo(output.recorded(workspace)):
+                outcome = Outcome.KEPT if reason is Reason.RECORDED else Outcome.DONE
+                rows.append(WhyRow(output.name, step.key, outcome, reason))
+    return tuple(rows)
+
+
+def plan_outputs(request: Request, surveyed: Survey, workspace: Workspace) -> tuple[Output, ...]:
+    """Give the outputs of a request with their recipes and what is recorded of them.
+
+    Raises: UsageError, SettingsDiffer.
+    """
+    return tuple(_plan_output(request, name, surveyed, workspace) for name in dict.fromkeys(request.formats))
+
+
+def _plan_output(request: Request, name: str, surveyed: Survey, workspace: Workspace) -> Output:
+    sink = find_sink(name)
+    options = parse_options(sink, request.options_of(name))
+    about = sink.ABOUT
+    recipe = Recipe(
+        edition=surveyed.edition.name,
+        sink=name,
+        sink_version=about.version,
+        options=request.options_of(name),
+        splits=tuple(archive.split.value for archive in surveyed.archives),
+        classes=surveyed.classes,
+        sources=surveyed.sources(),
+        boxes=surveyed.box_sources(),
+    )
+    folder = Path(request.out).absolute() if request.out else (workspace.root / about.folder)
+    facts = workspace.export(name)
+    stored = refuse_other_recipe(facts, recipe, folder)
+    manifest = read_manifest(facts) if stored else None
+    steps = _steps(surveyed, boxes=takes_annotations(sink)) if about.images else ()
+    return Output(sink, options, recipe, folder, facts, steps, manifest, len(steps))
+
+
+def _steps(surveyed: Survey, *, boxes: bool) -> tuple[Step, ...]:
+    images = tuple(step for archive in surveyed.archives for step in archive.steps(surveyed.chosen))
+    notes = tuple(Step(f"{BOXES}{box.about.split}", "", 0, 0) for box in surveyed.boxes) if boxes else ()
+    return images + notes
+
+
+@contextmanager
+def _inputs(request: Request, edition: Edition, workspace: Workspace, emit: Emit) -> Iterator[Inputs]:
+    with closing(Inputs(workspace, edition, unverified=request.unverified, emit=emit)) as inputs:
+        yield inputs
+
+
+@contextmanager
+def _untouched(root: Path) -> Iterator[Workspace]:
+    """Give a workspace to look with: the root's own where it has one, else one whose state is thrown away."""
+    workspace = Workspace(root)
+    if workspace.state.is_dir():
+        yield workspace
+        return
+    with tempfile.TemporaryDirectory(prefix="kilotar-plan-") as folder:
+        workspace = Workspace(root, state=Path(folder))
+        workspace.create()
+        yield workspace
+
+
+def _make_all(
+    request: Request,
+    surveyed: Survey,
+    inputs: Inputs,
+    outputs: tuple[Output, ...],
+    workspace: Workspace,
+    emit: Emit,
+) -> tuple[Output, ...]:
+    """Make what is not complete; give the outputs as they are then, in the order asked."""
+    gatherer = Gatherer(surveyed)
+    setting = Setting(surveyed, inputs, workspace, gatherer.gather, request.threads, request.sync, emit)
+    made: list[Output] = []
+    for output in outputs:
+        if output.manifest is None:
+            Making(setting, output, _tree_to_link(request, output, workspace, made)).run()
+        made.append(replace(output, manifest=read_manifest(output.facts)))
+    return tuple(made)
+
+
+def _tree_to_link(request: Request, output: Output, workspace: Workspace, made: list[Output]) -> Output | None:
+    """Give a finished tree of this root that holds every image of the output on the same file system."""
+    if request.link == "never" or not output.sink.ABOUT.images:
+        return None
+    finished = [*made, *begun_outputs(workspace)]
+    device = os.stat(nearest_folder(output.folder)).st_dev
+    for tree in sorted(finished, key=output.shares_tree_with, reverse=True):
+        if tree.holds_images_of(output) and os.stat(tree.folder).st_dev == device:
+            return tree
+    return None

@@ -1,0 +1,41 @@
+"""A root looked at again: its archives, parts and samples, as its plans and its index tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+from kilotar.editions.load import load_edition
+from kilotar.events import ignore
+from kilotar.model.edition import Edition
+from kilotar.plan.recipe import Recipe
+from kilotar.store.workspace import RootFacts, Workspace
+from kilotar.work.inputs import Inputs
+from kilotar.work.request import Request
+from kilotar.work.survey import Survey, survey
+
+__all__ = ["edition_of", "survey_again"]
+
+
+def edition_of(facts: RootFacts) -> Edition:
+    """Give the edition that a root was prepared from. Raises EditionRefused, UsageError."""
+    return load_edition(facts.source or facts.edition)
+
+
+@contextmanager
+def survey_again(
+    workspace: Workspace, edition: Edition, *, splits: tuple[str, ...], recipe: Recipe | None = None
+) -> Iterator[Survey]:
+    """Survey the archives that a root remembers, for the samples of a recipe or of whole splits.
+
+    Raises: LayoutRefused where an archive is gone; as `survey`.
+    """
+    request = Request(
+        root=workspace.root,
+        splits=recipe.splits if recipe else splits,
+        classes=recipe.classes if recipe else (),
+        boxes=bool(recipe and recipe.boxes),
+        unverified=True,  # what was let in once stays in; its digest is in the journal
+    )
+    with closing(Inputs(workspace, edition, unverified=True, emit=ignore)) as inputs:
+        yield survey(request, edition, workspace, inputs, ignore, kits=False)

@@ -1,0 +1,78 @@
+"""What a person asked of `prepare`, as one value for the command line and the library."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from kilotar.errors import UsageError
+from kilotar.model.sample import Split
+
+__all__ = ["Request"]
+
+MOST_THREADS = 4  # more gain nothing: the kernel is the limit (performance study, section 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A wish.
+
+    Attributes:
+        root:     where state and outputs live.
+        source:   folder with the archives; None means those that the root remembers.
+        formats:  names of sinks.
+        splits:   "train", "val", "test"; () means train and val.
+        classes:  words: wnid, named subset, parent, lemma or file; () means all.
+        boxes:    whether boxes and their XML are wanted.
+        edition:  name or path of a TOML file.
+        unverified: whether files that are not the published ones may be used.
+        accept_terms: whether the person accepts the edition's terms of use.
+        jobs:     threads, 0 for as many as help.
+        options:  (format, option, word).
+        out:      folder of the output instead of the one below the root; for a single format.
+        link:     "auto" links a second tree to the first where the file system can; "never" copies.
+        sync:     False leaves out every sync, for throw-away disks and benches; a power cut may then cost the output.
+    """
+
+    root: Path
+    source: Path | None = None
+    formats: tuple[str, ...] = ("imagefolder",)
+    splits: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    boxes: bool = False
+    edition: str = "ilsvrc2012"
+    unverified: bool = False
+    accept_terms: bool = False
+    jobs: int = 0
+    options: tuple[tuple[str, str, str], ...] = ()
+    out: Path | None = None
+    link: str = "auto"
+    sync: bool = True
+
+    def __post_init__(self) -> None:
+        """Raises: UsageError."""
+        if not self.formats:
+            raise UsageError("no format was asked for", fix="kilotar formats lists them")
+        if self.out is not None and len(self.formats) != 1:
+            raise UsageError("--out is for one format at a time", seen=f"formats: {', '.join(self.formats)}")
+        if self.link not in ("auto", "never"):
+            raise UsageError(f"--link is auto or never, not {self.link!r}")
+        if self.jobs < 0:
+            raise UsageError(f"--jobs cannot be {self.jobs}")
+        unknown = [word for word in self.splits if word not in tuple(Split)]
+        if unknown:
+            raise UsageError(f"there is no split {unknown[0]!r}", seen="splits: train, val, test")
+
+    @property
+    def chosen_splits(self) -> tuple[Split, ...]:
+        """The splits in the order train, val, test."""
+        return tuple(split for split in Split if split in (self.splits or (Split.TRAIN, Split.VAL)))
+
+    @property
+    def threads(self) -> int:
+        return self.jobs or min(MOST_THREADS, os.cpu_count() or 1)
+
+    def options_of(self, sink: str) -> tuple[tuple[str, str], ...]:
+        """Give the (option, word) pairs of one format, sorted."""
+        return tuple(sorted((name, word) for format_name, name, word in self.options if format_name == sink))

@@ -1,0 +1,95 @@
+"""Whether it fits, and about how long it takes, before the first byte.
+
+Rules guarded: bytes *and* inodes are compared with what the file system has free; the time comes from a short
+measurement of this disk, never from a table; a run that cannot fit is refused before anything is written.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from kilotar.errors import DiskFull, InodesFull, storage_error
+from kilotar.model.report import Forecast, ForecastStep
+from kilotar.store.files import write_all
+
+__all__ = ["BLOCK_BYTES", "forecast", "measure_write_rate", "refuse_when_full"]
+
+BLOCK_BYTES = 4096  # what a file occupies at least, on the usual file systems
+RESERVE_BYTES = 256 << 20  # journals, index and side files of a full set, measured at 93 + 146 MB
+_SAMPLE_BYTES = 32 << 20
+_SAMPLE_S = 1.0
+
+
+def nearest_folder(path: Path) -> Path:
+    """Give the deepest folder of a path that is there: its file system is the one that will be written."""
+    return next(folder for folder in (path, *path.parents) if folder.is_dir())
+
+
+def measure_write_rate(folder: Path) -> float:
+    """Give the bytes a second that this disk takes with a sync, from at most a second of writing; leaves nothing.
+
+    Raises: MachineError.
+    """
+    chunk = os.urandom(1 << 20)
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            started, written = time.monotonic(), 0
+            while written < _SAMPLE_BYTES and time.monotonic() - started < _SAMPLE_S:
+                written += write_all(file.fileno(), chunk)
+            os.fsync(file.fileno())
+            return written / max(time.monotonic() - started, 1e-6)
+    except OSError as error:
+        raise storage_error(error, f"write a test file in {folder}") from error
+
+
+def forecast(root: Path, steps: Sequence[ForecastStep], images: int, rate_bytes_per_s: float) -> Forecast:
+    """Put the steps of a run against the free space of the root's file system.
+
+    Raises: MachineError.
+    """
+    folder = nearest_folder(root)
+    try:
+        facts = os.statvfs(folder)
+    except OSError as error:
+        raise storage_error(error, f"look at the file system of {folder}") from error
+    write_bytes = sum(step.write_bytes for step in steps)
+    files = sum(step.files for step in steps)
+    free_bytes, free_inodes = facts.f_bavail * facts.f_frsize, facts.f_favail
+    has_inodes = facts.f_files > 0  # btrfs has no fixed number and reports 0
+    return Forecast(
+        root=str(root),
+        steps=tuple(steps),
+        images=images,
+        write_bytes=write_bytes,
+        files=files,
+        peak_bytes=write_bytes,
+        free_bytes=free_bytes,
+        free_inodes=free_inodes if has_inodes else -1,
+        seconds=sum(max(step.seconds, 0.0) for step in steps),
+        write_bytes_per_s=rate_bytes_per_s,
+        fits=write_bytes <= free_bytes and (not has_inodes or files <= free_inodes),
+    )
+
+
+def refuse_when_full(plan: Forecast) -> None:
+    """Refuse a run that cannot fit.
+
+    Raises: DiskFull, InodesFull.
+    """
+    if plan.write_bytes > plan.free_bytes:
+        raise DiskFull(
+            f"{plan.root} has not the room for this",
+            seen=f"needs {plan.write_bytes / 1e9:.2f} GB more, free {plan.free_bytes / 1e9:.2f} GB",
+            fix="make room, choose a root on another disk, or fewer outputs or classes (--for, --classes)",
+        )
+    if 0 <= plan.free_inodes < plan.files:
+        raise InodesFull(
+            f"the file system of {plan.root} has not the inodes for this",
+            seen=f"needs {plan.files:,} more files, {plan.free_inodes:,} inodes free",
+            fix="choose a file system with more inodes, fewer classes, or leave the tree out: kilotar.open reads the "
+            "archives in place",
+        )

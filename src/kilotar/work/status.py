@@ -1,0 +1,42 @@
+"""`status`: what is under a root and how far it is, without reading an image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kilotar.model.report import ArchiveFact, OutputState, Status
+from kilotar.store.journal import read_journal
+from kilotar.store.lock import lock_holder
+from kilotar.store.workspace import InputRecord, Workspace
+from kilotar.work.output import Output
+from kilotar.work.outputs import begun_outputs
+
+__all__ = ["status"]
+
+
+def status(root: Path) -> Status:
+    """Give the state of a root. Raises LayoutRefused where nothing was prepared."""
+    workspace = Workspace(root)
+    facts = workspace.prepared()
+    archives = {record.name: record for record in read_journal(workspace.inputs, InputRecord)}
+    return Status(
+        root=str(workspace.root),
+        edition=facts.edition,
+        archives=tuple(
+            ArchiveFact(r.name, r.path, r.size_bytes, r.algorithm, r.digest, r.published) for r in archives.values()
+        ),
+        outputs=tuple(_state(output, workspace) for output in begun_outputs(workspace)),
+        running=lock_holder(workspace.lock),
+    )
+
+
+def _state(output: Output, workspace: Workspace) -> OutputState:
+    done = {record.key for record in output.recorded(workspace)}
+    return OutputState(
+        name=output.name,
+        folder=str(output.folder),
+        plan_id=output.recipe.plan_id,
+        steps_done=len(done),
+        steps=output.planned_steps,
+        complete=output.manifest is not None,
+    )

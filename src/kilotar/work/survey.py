@@ -1,0 +1,144 @@
+"""Everything that is looked at before anything is written: archives, their parts, the kit, the chosen classes.
+
+Rules guarded: the survey reads headers and small files only; what it finds wrong with a development kit is reported
+line by line and the bundled truth stands; counts of a published archive are the published ones, counts of any other
+come from the archive itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from kilotar.editions.choose import choose_classes
+from kilotar.events import Emit, Finding, Found
+from kilotar.model.edition import ArchiveRole, Edition
+from kilotar.model.sample import Split
+from kilotar.parse.devkit import compare_kit
+from kilotar.parse.truth import parse_wnids
+from kilotar.plan.recipe import Source
+from kilotar.plan.steps import Step
+from kilotar.sources.devkit import read_kit
+from kilotar.sources.local import LocalArchive
+from kilotar.store.disks import turns
+from kilotar.store.index import IndexFolder, Outline, PartSpan
+from kilotar.store.workspace import Workspace
+from kilotar.work.inputs import Inputs
+from kilotar.work.labels import LabelJoin
+from kilotar.work.outline import open_index, outline_archive
+from kilotar.work.request import Request
+from kilotar.work.tasks import PartTask
+
+__all__ = ["Survey", "SurveyedArchive", "survey"]
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyedArchive:
+    """An archive of images with its parts."""
+
+    local: LocalArchive
+    split: Split
+    outline: Outline
+    index: IndexFolder
+    join: LabelJoin
+
+    def chosen_parts(self, classes: frozenset[str] | None) -> tuple[PartSpan, ...]:
+        """Give the parts that can hold images of these classes; None means all."""
+        spans = self.outline.parts
+        return tuple(span for span in spans if classes is None or not span.wnid or span.wnid in classes)
+
+    def task(self, span: PartSpan, chosen: frozenset[str] | None) -> PartTask:
+        """Give the work of reading a part whole."""
+        key, local, join = f"{self.split}/{span.key}", self.local, self.join
+        return PartTask(key, local.path, local.about, span, join.edition, join, chosen, self.index)
+
+    def steps(self, classes: frozenset[str] | None) -> tuple[Step, ...]:
+        return tuple(
+            Step(f"{self.split}/{span.key}", self.local.name, span.start, span.stop, span.members)
+            for span in self.chosen_parts(classes)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What is there and what was chosen.
+
+    Attributes:
+        archives: of images, one a split.
+        classes:  the chosen wnids, sorted; () means all.
+        boxes:    archives of boxes, where boxes are wanted.
+        findings: about the kit and the outlines.
+    """
+
+    edition: Edition
+    archives: tuple[SurveyedArchive, ...]
+    classes: tuple[str, ...]
+    boxes: tuple[LocalArchive, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def chosen(self) -> frozenset[str] | None:
+        return frozenset(self.classes) if self.classes else None
+
+    def sources(self) -> tuple[Source, ...]:
+        return tuple(Source(a.local.name, _identity(a.local, a.outline)) for a in self.archives)
+
+    def box_sources(self) -> tuple[Source, ...]:
+        return tuple(Source(local.name, _published(local) or f"unverified:{local.size_bytes}") for local in self.boxes)
+
+    def archive_of(self, split: Split) -> SurveyedArchive | None:
+        return next((archive for archive in self.archives if archive.split is split), None)
+
+
+def _published(local: LocalArchive) -> str:
+    """The identity of a file that may be the published one, by its length; its proof comes later."""
+    algorithm, digest = local.about.digest
+    is_length = local.about.size_bytes in (None, local.size_bytes)
+    return f"{algorithm}:{digest}" if digest and is_length else ""
+
+
+def _identity(local: LocalArchive, outline: Outline) -> str:
+    """Identify by the published digest; another file by the places and names of its parts, known without reading it."""
+    spans = "".join(f"{span.key} {span.start} {span.stop}\n" for span in outline.parts)
+    return _published(local) or f"unverified:{local.size_bytes}:{hashlib.sha256(spans.encode()).hexdigest()[:16]}"
+
+
+def survey(
+    request: Request, edition: Edition, workspace: Workspace, inputs: Inputs, emit: Emit, *, kits: bool = True
+) -> Survey:
+    """Look at everything that a request needs; `kits` compares the development kits that lie there.
+
+    Raises: LayoutRefused, DigestMismatch, ArchiveRefused, LabelsRefused, UsageError, MachineError.
+    """
+    classes = choose_classes(edition, request.classes, _read_wnids) if request.classes else ()
+    findings = list(_check_kits(edition, inputs.find_others(request.source, ArchiveRole.DEVKIT))) if kits else []
+    archives = []
+    for local in inputs.find(request.source, request.chosen_splits):
+        archive, found = _outline(edition, workspace, local)
+        archives.append(archive)
+        findings += found
+    boxes = inputs.find_others(request.source, ArchiveRole.BOXES) if request.boxes else ()
+    for finding in findings:
+        emit(Found(finding))
+    wanted = tuple(box for box in boxes if box.about.split in request.chosen_splits)
+    return Survey(edition, tuple(archives), classes, wanted, tuple(findings))
+
+
+def _read_wnids(path: str) -> tuple[str, ...]:
+    return parse_wnids(Path(path).expanduser().read_bytes(), path)
+
+
+def _check_kits(edition: Edition, kits: Iterable[LocalArchive]) -> Iterable[Finding]:
+    for kit in kits:
+        yield from compare_kit(read_kit(kit.path), edition)
+
+
+def _outline(
+    edition: Edition, workspace: Workspace, local: LocalArchive
+) -> tuple[SurveyedArchive, tuple[Finding, ...]]:
+    join = LabelJoin.of(edition, local.about)
+    index = open_index(workspace.index_of(local.name), local.path, local.about)
+    outline, findings = outline_archive(local.path, local.about, index, sequential=turns(local.path))
+    return SurveyedArchive(local, join.split, outline, index, join), findings

@@ -1,0 +1,59 @@
+"""From rows of the index to tables of samples.
+
+Rules guarded: rows are tar facts, labels are joined here and nowhere else; a part whose rows are gone (the index is a
+cache) is read again from the archive, never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kilotar.model.sample import NO_LABEL, Split
+from kilotar.model.seams import Collection
+from kilotar.model.table import BoxSource, Part, Rows, SampleTable
+from kilotar.store.index import PartSpan
+from kilotar.work.survey import Survey, SurveyedArchive
+
+__all__ = ["Refill", "gather", "join_part"]
+
+Refill = Callable[[SurveyedArchive, PartSpan], Rows]
+
+
+def join_part(archive: SurveyedArchive, span: PartSpan, rows: Rows, chosen: frozenset[str] | None) -> Part:
+    """Give the rows of a part with their classes; only those of the chosen wnids, where some were."""
+    part = _join(archive, span, rows)
+    return part if chosen is None or archive.split is Split.TEST else part.only(chosen)
+
+
+def _join(archive: SurveyedArchive, span: PartSpan, rows: Rows) -> Part:
+    if span.wnid:
+        return Part(span.key, archive.local.name, rows, [span.wnid], [archive.join.edition.label_of(span.wnid)])
+    joined = [archive.join.classify(rows.name(row), "") for row in range(len(rows))]
+    pairs = [("", NO_LABEL) if isinstance(pair, str) else pair for pair in joined]
+    return Part(span.key, archive.local.name, rows, [wnid for wnid, _ in pairs], [label for _, label in pairs])
+
+
+def gather(survey: Survey, refill: Refill, *, digests: bool, boxes: BoxSource | None = None) -> Collection:
+    """Give the chosen samples of every archive surveyed.
+
+    Args:
+        refill:  reads a part whose rows the index has not.
+        digests: whether rows without digests count as missing.
+        boxes:   joined to the samples.
+    Raises: what `refill` raises.
+    """
+    tables = tuple(_table(archive, survey, refill, digests, boxes) for archive in survey.archives)
+    wnids = survey.classes or tuple(synset.wnid for synset in survey.edition.classes)
+    return Collection(survey.edition, tables, wnids, boxes)
+
+
+def _table(
+    archive: SurveyedArchive, survey: Survey, refill: Refill, digests: bool, boxes: BoxSource | None
+) -> SampleTable:
+    parts = []
+    for span in archive.chosen_parts(survey.chosen):
+        rows = archive.index.read_part(span)
+        if rows is None or (digests and not rows.has_digests):
+            rows = refill(archive, span)
+        parts.append(join_part(archive, span, rows, survey.chosen))
+    return SampleTable(archive.split, parts, boxes)

@@ -1,0 +1,227 @@
+"""`verify`: proves that what stands under a root is what was written, and what was published.
+
+Rules guarded: three levels, each holding the one before: quick looks at manifests, lengths and counts; normal takes
+every digest, of outputs and of archives; deep decodes every image as well. Problems are findings in a report, never
+exceptions; only `repair` writes, and only bytes whose digest is the recorded one; nothing is ever deleted.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from kilotar.errors import LayoutRefused, UsageError
+from kilotar.events import Emit, Finding, Found, Outcome, RunEnded, RunStarted, ignore
+from kilotar.model.edition import Edition
+from kilotar.model.report import ArchiveFact, OutputFact, Report
+from kilotar.model.seams import Written
+from kilotar.pixels import OddNames
+from kilotar.store.files import file_sha256
+from kilotar.store.lock import hold_lock
+from kilotar.store.manifest import Manifest, manifest_sha256, walk_files
+from kilotar.store.workspace import Workspace
+from kilotar.work.archive_check import check_archives
+from kilotar.work.deep import deep_check, file_batches
+from kilotar.work.labels import prove_labels
+from kilotar.work.mending import mend_output
+from kilotar.work.output import Output
+from kilotar.work.outputs import begun_outputs
+from kilotar.work.reopen import edition_of
+from kilotar.work.reporting import store_report
+from kilotar.work.spread import spread
+
+__all__ = ["Level", "parse_level", "verify"]
+
+_CHUNK_FILES = 512
+_Look = Callable[[Path, Written], Finding | None]
+_IMAGE_ENDINGS = (".JPEG", ".jpeg", ".jpg", ".JPG", ".png")
+
+
+class Level(enum.StrEnum):
+    """How much is looked at."""
+
+    QUICK = "quick"
+    NORMAL = "normal"
+    DEEP = "deep"
+
+
+def verify(
+    root: Path, *, level: Level = Level.NORMAL, repair: bool = False, jobs: int = 0, emit: Emit = ignore
+) -> Report:
+    """Check what was prepared under a root; give the report, which is also stored beside `report.json`.
+
+    Args:
+        repair: write missing and bad files anew from the archives.
+        jobs:   threads or processes, 0 for one a core.
+    Raises: LayoutRefused where nothing was prepared; Busy; MachineError.
+    """
+    started = time.monotonic()
+    workspace = Workspace(root)
+    facts = workspace.prepared()
+    edition = edition_of(facts)
+    with hold_lock(workspace.lock):
+        outputs = begun_outputs(workspace)
+        images = sum(output.manifest.images for output in outputs if output.manifest)
+        emit(RunStarted("verify", str(workspace.root), len(outputs), images, 0))
+        check = _Check(workspace, edition, level, jobs or os.cpu_count() or 1, emit)
+        for output in outputs:
+            check.output(output, repair=repair)
+        archives = check_archives(workspace, edition, digests=level is not Level.QUICK, found=check.found)
+        report = check.report(archives, time.monotonic() - started)
+    emit(RunEnded("verify", report.outcome))
+    return report
+
+
+def parse_level(word: str) -> Level:
+    """Give a level by its name. Raises UsageError."""
+    if word not in tuple(Level):
+        raise UsageError(f"there is no level {word!r}", seen=f"levels: {', '.join(Level)}")
+    return Level(word)
+
+
+class _Check:
+    """Gathers what is found, output by output."""
+
+    def __init__(self, workspace: Workspace, edition: Edition, level: Level, jobs: int, emit: Emit) -> None:
+        self._workspace = workspace
+        self._edition = edition
+        self._level = level
+        self._jobs = jobs
+        self._emit = emit
+        self._findings: list[Finding] = []
+        self._facts: list[OutputFact] = []
+        self._checked = 0
+
+    def found(self, finding: Finding) -> None:
+        self._findings.append(finding)
+        self._emit(Found(finding))
+
+    def output(self, output: Output, *, repair: bool) -> None:
+        """Check one output."""
+        if output.manifest is None:
+            why = f"{len(output.recorded(self._workspace))} of {output.planned_steps} steps are done"
+            self.found(Finding("incomplete", output.name, f"{why}; run the same prepare again"))
+            return
+        try:
+            findings = tuple(self._look(output, output.manifest))
+        except LayoutRefused as error:
+            self.found(Finding("manifest", output.name, str(error)))
+            return
+        if repair and findings:
+            findings = mend_output(output, findings, self._workspace, self._edition)
+        for finding in findings:
+            self.found(finding)
+        if self._level is Level.DEEP and output.sink.ABOUT.images:
+            self._decode(output, output.manifest)
+        self._checked += output.manifest.images
+        self._facts.append(_fact(output, output.manifest))
+
+    def _look(self, output: Output, manifest: Manifest) -> Iterator[Finding]:
+        folders: Counter[str] = Counter()
+        look = _measure if self._level is Level.QUICK else _digest
+        files = _counting(walk_files(output.facts, manifest), folders)
+        chunks = iter(lambda: tuple(islice(files, _CHUNK_FILES)), ())
+        work = (_Chunk(output, chunk, look) for chunk in chunks)
+        for found in spread(work, self._jobs, f"verify {output.name}", self._emit):
+            yield from found
+        yield from _strangers(output, manifest, folders)
+        for kind, where, why in manifest.findings:
+            yield Finding(kind, where, why, is_problem=kind != "known-odd")
+
+    def _decode(self, output: Output, manifest: Manifest) -> None:
+        paths = (f.path for f in walk_files(output.facts, manifest) if f.path.endswith(_IMAGE_ENDINGS))
+        odd = OddNames(self._edition.cmyk, self._edition.png)
+        self._findings += deep_check(file_batches(output.folder, paths, odd), self._jobs, self._emit)
+
+    def report(self, archives: tuple[ArchiveFact, ...], seconds: float) -> Report:
+        findings = tuple(sorted(set(self._findings), key=lambda f: (f.where, f.offset, f.kind, f.why)))
+        report = Report(
+            verb="verify",
+            root=str(self._workspace.root),
+            edition=self._edition.name,
+            outcome=Outcome.DONE,
+            archives=archives,
+            outputs=tuple(self._facts),
+            labels=prove_labels(self._edition),
+            findings=findings,
+            checked=self._checked,
+            seconds=seconds,
+            verified=all(archive.published for archive in archives),
+            path=str(self._workspace.root / "verify.json"),
+        )
+        store_report(report, Path(report.path))
+        return report
+
+
+class _Chunk:
+    """Some files of an output, to be looked at in a thread."""
+
+    def __init__(self, output: Output, files: tuple[Written, ...], look: _Look) -> None:
+        self._folder, self._name = output.folder, output.name
+        self.files = files
+        self._look = look
+
+    def __call__(self) -> tuple[Finding, ...]:
+        looks = (self._look(self._folder / file.path, file) for file in self.files)
+        return tuple(finding for finding in looks if finding is not None)
+
+
+def _measure(path: Path, file: Written) -> Finding | None:
+    try:
+        found = os.lstat(path).st_size
+    except OSError as error:
+        return _unreadable(error, file)
+    if found == file.size_bytes:
+        return None
+    kind = "truncated" if found < file.size_bytes else "size"
+    return Finding(kind, file.path, f"{found:,} bytes, expected {file.size_bytes:,}")
+
+
+def _digest(path: Path, file: Written) -> Finding | None:
+    finding = _measure(path, file)
+    if finding is not None:
+        return finding
+    try:
+        _, digest = file_sha256(path)
+    except OSError as error:
+        return _unreadable(error, file)
+    if digest == file.sha256:
+        return None
+    return Finding("digest", file.path, f"sha256 {digest[:16]}..., expected {file.sha256[:16]}...")
+
+
+def _unreadable(error: OSError, file: Written) -> Finding:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return Finding("missing", file.path, f"it is gone; {file.size_bytes:,} bytes")
+    return Finding("unreadable", file.path, f"{error.strerror} (errno {error.errno})")
+
+
+def _counting(files: Iterable[Written], folders: Counter[str]) -> Iterator[Written]:
+    for file in files:
+        folders[file.path.rpartition("/")[0]] += 1
+        yield file
+
+
+def _strangers(output: Output, manifest: Manifest, folders: Counter[str]) -> Iterator[Finding]:
+    """Find what stands in the output's folders and is not of it; names are compared only where a count is off."""
+    tops = {folder.partition("/")[0] for folder in folders if folder}
+    for top in sorted(tops):
+        for path, _, names in os.walk(output.folder / top):
+            folder = str(Path(path).relative_to(output.folder))
+            if len(names) == folders[folder]:
+                continue
+            ours = {f.path for f in walk_files(output.facts, manifest) if f.path.rpartition("/")[0] == folder}
+            for name in sorted(names):
+                if f"{folder}/{name}" not in ours:
+                    yield Finding("extra", f"{folder}/{name}", "not of this output; readers may take it for an image")
+
+
+def _fact(output: Output, manifest: Manifest) -> OutputFact:
+    digest = manifest_sha256(output.facts)
+    sizes = manifest.files, manifest.images, manifest.size_bytes
+    return OutputFact(output.name, str(output.folder), Outcome.DONE, *sizes, 0, 0, digest)
