@@ -25,8 +25,10 @@ from kilotar.exec.base import TaskEnded, TaskFailed, TaskResult
 from kilotar.exec.batch import Batch, Lost, Sifted, resolve
 from kilotar.exec.child import WorkerLimits
 from kilotar.exec.processes import ProcessExecutor
+from tests.need import need, need_tool
 
 BOUND_S = 60.0
+NOBODY = 65534
 QUICK = WorkerLimits(item_s=1.0, start_s=30.0)
 ROOT = Path(__file__).parents[2]
 
@@ -234,17 +236,17 @@ def refuse_processes_after(allowed: int, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_where_fewer_processes_can_be_had_fewer_do_the_work_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    refuse_processes_after(1, monkeypatch)
+    refuse_processes_after(3, monkeypatch)
     events: list[Event] = []
     inbox: SimpleQueue[TaskResult] = SimpleQueue()
     with ProcessExecutor(4, inbox.put, emit=events.append) as executor:
-        assert executor.free_slots == 1
+        assert executor.free_slots == len(executor.pids) == 2
         executor.submit("a", batch("a"))
         assert inbox.get(timeout=BOUND_S) == TaskEnded("a", Sifted(("a",)))
     (note,) = events
     assert isinstance(note, Note)
     assert note.level == "warning"
-    assert note.text.startswith("1 of 4 worker processes run")
+    assert note.text.startswith("2 of 4 worker processes run")
 
 
 def test_where_no_process_can_be_had_the_machine_is_blamed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,6 +255,21 @@ def test_where_no_process_can_be_had_the_machine_is_blamed(monkeypatch: pytest.M
     with pytest.raises(WorkerLost, match="Resource temporarily unavailable"):
         ProcessExecutor(2, lambda result: None)
     assert set(os.listdir("/proc/self/fd")) == before
+
+
+def test_at_the_users_own_limit_of_processes_the_work_is_done_by_fewer(tmp_path: Path) -> None:
+    """The limit counts processes and threads by real user, and binds whoever may not lift it."""
+    setpriv = need_tool("setpriv")
+    need("root, to become a user without processes", os.getuid() == 0)
+    other = [setpriv, f"--ruid={NOBODY}", "--bounding-set=-sys_admin,-sys_resource"]
+    program = "from tests.exec.victims import work_at_limit; work_at_limit(processes=6, wanted=16)"
+    done = subprocess.run(
+        [*other, sys.executable, "-c", program], cwd=ROOT, timeout=BOUND_S, stdout=subprocess.PIPE, check=True
+    )
+    told = json.loads(done.stdout)
+    assert told["results"] == [["a"]] * 8
+    assert 1 <= told["workers"] < 6
+    assert f"{told['workers']} of 16 worker processes run" in told["notes"][0]
 
 
 def test_where_a_dead_worker_cannot_be_replaced_its_batch_fails(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from queue import SimpleQueue
 
 
 def act(items: list[str]) -> Iterator[list[object]]:
@@ -96,3 +97,25 @@ def tell_pids_and_hang(address: str) -> None:
         line.connect(address)
         line.sendall(json.dumps(executor.pids).encode() + b"\n")
         line.recv(1)
+
+
+def work_at_limit(processes: int, wanted: int) -> None:
+    """Do eight batches where this user may have only so many processes and threads; tell how it went."""
+    from kilotar.events import Event, Note
+    from kilotar.exec.base import TaskEnded, TaskResult
+    from kilotar.exec.batch import Batch
+    from kilotar.exec.processes import ProcessExecutor
+
+    resource.setrlimit(resource.RLIMIT_NPROC, (processes, processes))
+    events: list[Event] = []
+    inbox: SimpleQueue[TaskResult] = SimpleQueue()
+    with ProcessExecutor(wanted, inbox.put, emit=events.append) as executor:
+        for number in range(8):
+            executor.submit(str(number), Batch("tests.exec.victims:act", (), ("a",)))
+        results = [inbox.get(timeout=30) for _ in range(8)]
+        told = {
+            "workers": len(executor.pids),
+            "results": [list(result.value.values) for result in results if isinstance(result, TaskEnded)],
+            "notes": [event.text for event in events if isinstance(event, Note)],
+        }
+    print(json.dumps(told))

@@ -46,18 +46,33 @@ class ProcessExecutor:
         self._closing = False
         self._idle: SimpleQueue[Child | None] = SimpleQueue()  # as many as threads; None is one to be started
         started = self._start(workers, emit)
-        self._threads = ThreadExecutor(started, self._pass_on, name="kilotar-supervisor")
+        try:
+            self._threads = ThreadExecutor(started, self._pass_on, name="kilotar-supervisor")
+        except WorkerLost:
+            self._drop(0)
+            raise
 
     def _start(self, workers: int, emit: Emit) -> int:
+        """Start the workers; where the system gives no more, half of them go again, to leave room for our threads."""
         for number in range(workers):
             try:
                 self._idle.put(self._new_child())
             except OSError as error:
                 if not number:
                     raise _no_process(error) from error
-                emit(Note("warning", f"{number} of {workers} worker processes run; for more: {error.strerror}"))
-                return number
+                keep = (number + 1) // 2
+                self._drop(keep)
+                emit(Note("warning", f"{keep} of {workers} worker processes run: {error.strerror} (see ulimit -u)"))
+                return keep
         return workers
+
+    def _drop(self, keep: int) -> None:
+        while len(self._children) > keep:
+            child = self._idle.get()
+            if child:
+                child.kill()
+                child.close()
+                self._still(child)
 
     @property
     def free_slots(self) -> int:

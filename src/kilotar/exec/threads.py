@@ -12,7 +12,7 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Self
 
-from kilotar.errors import OurError
+from kilotar.errors import OurError, WorkerLost
 from kilotar.exec.base import Put, Task, perform
 
 __all__ = ["ThreadExecutor"]
@@ -24,10 +24,11 @@ class ThreadExecutor:
     """Runs tasks in `threads` threads, in the order of their submission.
 
     Args:
-        threads: how many run at once, at least 1.
+        threads: how many run at once, at least 1; fewer where the system gives no more.
         put:     gets each result, in the thread that made it; `SimpleQueue.put` fits.
         stop:    is set by `close`; a long task may look at it and return early.
         name:    of the threads, for a debugger.
+    Raises: WorkerLost where not a single thread can be started.
     """
 
     def __init__(self, threads: int, put: Put, *, stop: threading.Event | None = None, name: str = "kilotar") -> None:
@@ -37,11 +38,23 @@ class ThreadExecutor:
         self._put = put
         self._tasks: SimpleQueue[tuple[str, Task] | None] = SimpleQueue()
         self._lock = threading.RLock()
-        self._free = threads
         self._closing = self._closed = False
-        self._threads = [threading.Thread(target=self._work, name=f"{name}-{i}", daemon=True) for i in range(threads)]
-        for thread in self._threads:
-            thread.start()
+        self._threads = self._start(threads, name)
+        self._free = len(self._threads)
+
+    def _start(self, threads: int, name: str) -> list[threading.Thread]:
+        """Start the threads, or as many as the system gives."""
+        started: list[threading.Thread] = []
+        for number in range(threads):
+            thread = threading.Thread(target=self._work, name=f"{name}-{number}", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                if not started:
+                    raise WorkerLost("no thread can be started", seen=str(error), fix="ulimit -u unlimited") from error
+                break
+            started.append(thread)
+        return started
 
     @property
     def free_slots(self) -> int:
