@@ -27,7 +27,7 @@ class Module:
 
 @dataclass(frozen=True)
 class Import:
-    """An import of one module or name: "kilotar.parse.tar", "os", "pathlib.Path"; `is_late` inside a function."""
+    """An import of one module or name: "kilotar.parse.tar", "os", "pathlib.Path"; `is_late`: in a function, or for types only."""
 
     line: int
     name: str
@@ -51,7 +51,7 @@ def modules() -> tuple[Module, ...]:
 
 def imports(module: Module) -> Iterator[Import]:
     """Give every import, those inside functions and under TYPE_CHECKING too."""
-    late = {id(node) for function in _functions(module.tree) for node in ast.walk(function)}
+    late = {id(node) for delayed in _delayed(module.tree) for node in ast.walk(delayed)}
     for node in ast.walk(module.tree):
         is_late = id(node) in late
         if isinstance(node, ast.Import):
@@ -74,8 +74,11 @@ def constants(module: Module) -> Iterator[ast.Constant]:
     yield from (n for n in ast.walk(module.tree) if isinstance(n, ast.Constant) and id(n) not in bare)
 
 
-def _functions(tree: ast.AST) -> Iterator[ast.AST]:
-    yield from (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda))
+def _delayed(tree: ast.AST) -> Iterator[ast.AST]:
+    for node in ast.walk(tree):
+        is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if is_function or (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+            yield node
 
 
 def _absolute(module: Module, node: ast.ImportFrom) -> str:
