@@ -27,7 +27,7 @@ class Module:
 
 @dataclass(frozen=True)
 class Import:
-    """An import of one module or name: "kilotar.parse.tar", "os", "pathlib.Path"; `is_late`: in a function, or for types only."""
+    """An import of one module or name: "kilotar.parse.tar", "os"; `is_late`: in a function, or for types only."""
 
     line: int
     name: str
