@@ -313,6 +313,11 @@ def test_events_on_stdout_and_json_exclude_each_other(library: Library, kt: Run)
     assert library.calls == []
 
 
+def test_a_flag_is_not_taken_for_the_file_of_events(library: Library, kt: Run) -> None:
+    assert kt("prepare", "--events", "--json").code == 2
+    assert library.calls == []
+
+
 def test_a_file_of_events_that_cannot_be_written_is_refused_before_any_work(library: Library, kt: Run) -> None:
     ended = kt("prepare", "--events", "no-such-folder/events")
 

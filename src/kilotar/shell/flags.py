@@ -29,7 +29,7 @@ class Talk:
     json: bool = False
     """Print one JSON object on stdout, and nothing else there."""
 
-    events: str = ""
+    events: Annotated[str, Parameter(allow_leading_hyphen=True)] = ""
     """Write every event as a line of JSON to this file; "-" is stdout."""
 
     plain: bool = False

@@ -87,18 +87,18 @@ class Progress:
 
     def _land(self, event: Landed, now_s: float) -> None:
         archive = self.archives.setdefault(event.archive, ArchiveProgress())
-        archive.rate.add(now_s, archive.landed_bytes)
         if event.start < event.stop:
             archive.landed |= Ranges.of((ByteRange(event.start, event.stop),))
         archive.total_bytes = event.total_bytes
+        archive.rate.add(now_s, archive.landed_bytes)
 
     def _end_step(self, event: StepEnded, now_s: float) -> None:
-        self.rate.add(now_s, self.images_done - self.images_kept)
         self.steps_done += 1
         self.images_done += event.images
         self.bytes_done += event.size_bytes
         if event.outcome is Outcome.KEPT:
             self.images_kept += event.images
+        self.rate.add(now_s, self.images_done - self.images_kept)
 
     @property
     def word(self) -> str:

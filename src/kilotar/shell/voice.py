@@ -40,6 +40,10 @@ class Voice:
     def __init__(self, command: str, talk: Talk, root: Path | None) -> None:
         if talk.events == "-" and talk.json:
             raise UsageError("--events - and --json both want stdout", fix="give --events a file")
+        if talk.events.startswith("-") and talk.events != "-":
+            raise UsageError(
+                "--events needs a file", seen=f"given: {talk.events}", fix="--events FILE, or - for stdout"
+            )
         self._command = command
         self._talk = talk
         self._root = root
@@ -52,24 +56,28 @@ class Voice:
 
     def __call__(self, event: Event) -> None:
         with self._lock:
-            if self._tee is None:
-                self._tee = Tee(*self._reporters())
+            self._tee = self._tee or Tee(*self._reporters())
+            if self._log is None and self._may_log():
+                self._log = JsonLines(self._open_log, every_byte=False)
         self._tee(event)
+        if self._log is not None:
+            self._log(event)
 
     def close(self) -> str:
         """End all reporters. Gives their troubles, "" for none."""
         _LOGGER.removeHandler(self._handler)
-        tee, self._tee = self._tee, None
-        return tee.close() if tee else ""
+        ended = Tee(*[reporter for reporter in (self._tee, self._log) if reporter is not None])
+        self._tee = self._log = None
+        return ended.close()
 
     def _reporters(self) -> list[Reporter]:
         made: list[Reporter] = [] if self._talk.quiet else [_for_people(self._talk)]
         if self._talk.events:
             made.append(JsonLines(self._open_events))
-        if self._talk.log_file or (self._root and (self._root / LOG_FOLDER.parent).is_dir()):
-            self._log = JsonLines(self._open_log, every_byte=False)
-            made.append(self._log)
         return made
+
+    def _may_log(self) -> bool:
+        return bool(self._talk.log_file or (self._root and (self._root / LOG_FOLDER.parent).is_dir()))
 
     def record(self, facts: Mapping[str, object]) -> None:
         """Put a record of the library's own log into the log file, where there is one."""

@@ -1,0 +1,75 @@
+"""Plans, states and reasons in words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from kilotar.events import Outcome
+from kilotar.model.report import WhyRow
+from kilotar.shell.show_plan import show_forecast, show_status, show_why
+from tests.shell.conftest import FORECAST, STATUS, WHY
+
+
+def test_a_plan_is_a_table_with_both_units_once() -> None:
+    assert show_forecast(FORECAST) == [
+        "  Plan for /data/imagenet   free 612.00 GB (569.97 GiB)",
+        "  step                   reads     writes      files     about",
+        "  prove train.tar    147.90 GB          -          -  overlaps",
+        "  write imagefolder  147.90 GB  143.00 GB  1,331,167   10 m 00",
+        "  1,331,167 images; writes 143.00 GB (133.18 GiB); peak disk 143.10 GB (133.27 GiB).",
+        "  inodes needed 1,331,170 of 38,000,000 free.  total about 10 m 12 (this disk writes 410.00 MB/s)",
+        "  Nothing was changed.  Run without --dry-run to start.",
+    ]
+
+
+def test_a_plan_that_does_not_fit_says_so() -> None:
+    assert any("IT DOES NOT FIT" in line for line in show_forecast(replace(FORECAST, fits=False)))
+
+
+def test_what_is_not_known_is_not_made_up() -> None:
+    text = "\n".join(show_forecast(replace(FORECAST, seconds=-1.0, write_bytes_per_s=0.0, free_inodes=-1)))
+
+    assert "total about -" in text
+    assert "this disk" not in text
+    assert "an unknown number" in text
+
+
+def test_a_status_shows_archives_outputs_and_who_runs() -> None:
+    assert show_status(STATUS) == [
+        "  /data/imagenet   edition ilsvrc2012",
+        "  archive  train.tar  147.90 GB  proved, as published",
+        "  output   imagefolder  /data/imagenet  not complete: 578 of 1,000 steps, plan c0ffeec0ffee",
+        "  running  nothing",
+    ]
+
+
+def test_a_root_without_outputs_gets_the_next_command() -> None:
+    assert show_status(replace(STATUS, outputs=()))[-1] == "  next     kilotar prepare /data/imagenet --from FOLDER"
+
+
+def test_why_counts_and_lists_what_is_to_be_done() -> None:
+    assert show_why(WHY, verbose=False) == [
+        "  output       steps  outcome  reason",
+        "  imagefolder      1  done     lost",
+        "  imagefolder      1  kept     recorded",
+        "    imagefolder n01443537: done, lost",
+    ]
+    assert len(show_why(WHY, verbose=True)) == 5
+
+
+def test_why_with_a_thousand_steps_is_short_unless_verbose() -> None:
+    rows = tuple(WhyRow("imagefolder", f"n{n:08}", Outcome.DONE, "new") for n in range(1000))
+
+    assert show_why(rows, verbose=False)[-1] == "    ... 980 more (-v shows all)"
+    assert len(show_why(rows, verbose=True)) == 1002
+
+
+def test_hostile_names_are_escaped() -> None:
+    bad = "\x1b[2J\n\u202e"
+    lines = [
+        *show_status(replace(STATUS, root=bad, edition=bad, running=bad)),
+        *show_why((WhyRow(bad, bad, Outcome.DONE, bad),), verbose=True),
+        *show_forecast(replace(FORECAST, root=bad)),
+    ]
+
+    assert [line for line in lines if not line.isprintable()] == []
