@@ -1,8 +1,9 @@
 """Processes: for work on hostile bytes (decoding), where a crash, a hang or a flood of memory must stay inside.
 
-Rules guarded: a worker's death is seen at once and its batch goes on in a new one at the item it died under; an item
-that ends its worker twice is given back as `Lost`, all others are done; nothing waits without a deadline; no worker
-outlives this process, however it ends, and none holds a descriptor of it (a lock!).
+Rules guarded: a worker's death is seen at once and its batch goes on in a new one at the item it died under; that item
+is tried again while no other worker works, so that one who died for want of memory has it all; an item that ends its
+worker twice is given back as `Lost`, all others are done; nothing waits without a deadline; no worker outlives this
+process, however it ends, and none holds a descriptor of it (a lock!).
 
 Each worker belongs to one thread, which starts it, feeds it, watches it and replaces it.
 """
@@ -20,6 +21,7 @@ from kilotar.events import Emit, Note, ignore
 from kilotar.exec.base import Put, TaskResult
 from kilotar.exec.batch import Batch, Lost, Sifted
 from kilotar.exec.child import Child, Run, WorkerLimits
+from kilotar.exec.gate import Gate
 from kilotar.exec.threads import ThreadExecutor
 
 __all__ = ["ProcessExecutor"]
@@ -42,6 +44,7 @@ class ProcessExecutor:
         self._put = put
         self._limits = limits
         self._lock = threading.RLock()
+        self._gate = Gate()
         self._children: set[Child] = set()
         self._closing = False
         self._idle: SimpleQueue[Child | None] = SimpleQueue()  # as many as threads; None is one to be started
@@ -105,32 +108,35 @@ class ProcessExecutor:
                 self._put(result)
 
     def _sift(self, batch: Batch) -> Sifted:
-        """Do a batch in as many workers as it kills."""
+        """Do a batch; an item under which a worker dies is tried once more, by itself while no other work goes on."""
         values: list[object] = []
         lost: list[Lost] = []
-        start, died_at = 0, None
+        start = 0
         while start < len(batch.items):
-            run = self._run(dataclasses.replace(batch, items=batch.items[start:]))
+            with self._gate.together():
+                run = self._run(batch, slice(start, None))
             values += run.values
             if run.death is None:
                 break
             start += max(run.at, 0)
-            here = start if run.at >= 0 else -1
-            if here != died_at:
-                died_at = here
-            elif here < 0:
-                raise WorkerLost("worker processes die before they begin", seen=run.death.why, fix="kilotar doctor")
-            else:
-                lost.append(Lost(batch.items[start], run.death.kind, run.death.why))
-                start, died_at = start + 1, None
+            with self._gate.alone():
+                again = self._run(batch, slice(start, start + 1))
+            values += again.values
+            if again.death:
+                if again.at < 0:
+                    raise WorkerLost(
+                        "worker processes die before they begin", seen=again.death.why, fix="kilotar doctor"
+                    )
+                lost.append(Lost(batch.items[start], again.death.kind, again.death.why))
+            start += 1
         return Sifted(tuple(values), tuple(lost))
 
-    def _run(self, batch: Batch) -> Run:
-        """Do a batch in an idle child, or a new one where the last has died."""
+    def _run(self, batch: Batch, items: slice) -> Run:
+        """Do items of a batch in an idle child, or in a new one where the last has died."""
         child = self._idle.get()
         try:
             child = child or self._new_child()
-            return child.run(batch)
+            return child.run(dataclasses.replace(batch, items=batch.items[items]))
         except OSError as error:
             raise _no_process(error) from error
         finally:
