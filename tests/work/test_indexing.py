@@ -10,7 +10,7 @@ from kilotar.events import Finding
 from kilotar.model.table import Rows
 from kilotar.store.index import PartSpan
 from kilotar.store.reading import open_archive
-from kilotar.work import member_names
+from kilotar.work import indexing, member_names
 from kilotar.work.indexing import index_archive, index_part, walk_part
 from kilotar.work.outline import open_index, outline_archive
 from tests.doubles import tars
@@ -154,14 +154,21 @@ def test_the_runs_of_a_flat_archive_hold_every_image_once(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_an_archive_is_indexed_once_and_then_read_from_the_index(tmp_path: Path, threads: int) -> None:
+@pytest.mark.parametrize("memory_rate", [0, 10**12])
+def test_an_archive_is_indexed_once_and_then_read_from_the_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int, memory_rate: int
+) -> None:
+    monkeypatch.setattr(indexing, "_MEMORY_RATE", memory_rate)  # as if every part were fast, or slow
     path = tmp_path / "train.tar"
     wnids = [f"n{number:08d}" for number in range(5)]
     path.write_bytes(tars.tar([(f"{w}.tar".encode(), tars.tar([(f"{w}_7.JPEG".encode(), b"1" * 9)])) for w in wnids]))
     index = open_index(tmp_path / "index", path, NESTED)
     outline, _ = outline_archive(path, NESTED, index)
 
-    first = [(span.wnid, listed(rows)) for span, rows in index_archive(path, NESTED, outline, index, [].append)]
+    first = [
+        (span.wnid, listed(rows))
+        for span, rows in index_archive(path, NESTED, outline, index, [].append, threads=threads)
+    ]
     path.write_bytes(b"")
     (tmp_path / "index" / f"{wnids[2]}.rows").rename(tmp_path / "kept")
     with pytest.raises(ArchiveRefused, match=wnids[2]):

@@ -27,8 +27,10 @@ __all__ = [
 BLOCK = 512
 LARGEST_RECORD_BYTES = 64 << 10  # a path is at most 4096 bytes; 64 kB is generous
 ZERO_BLOCK = bytes(BLOCK)
-_PREFIX_AT, _PREFIX_STOP = 345, 500
+_NAME_STOP, _PREFIX_AT, _PREFIX_STOP = 100, 345, 500
+_NULS = tuple(bytes(n) for n in range(_NAME_STOP + 1))
 _NO_PREFIX = bytes(_PREFIX_STOP - _PREFIX_AT)
+_NO_REST = bytes(BLOCK - _PREFIX_AT)
 FILE, _OLD_FILE, _DIRECTORY, LONG_NAME, _PAX = b"0"[0], 0, b"5"[0], b"L"[0], b"x"[0]
 RECORDS = (LONG_NAME, _PAX)
 _OCTAL = re.compile(rb" *([0-7]+)[ \0]*").fullmatch
@@ -57,9 +59,10 @@ def parse_header(header: bytes, at: int, rules: Strictness) -> tuple[bytes, int,
     """
     if not _checksum_holds(header):
         raise refusal(at, "the checksum of a header is wrong", seen=f"header begins {header[:16]!r}")
-    name = header[:100].rstrip(b"\0")
-    if b"\0" in name:
-        raise refusal(at, "bytes follow the end of a member's name", seen=repr(name))
+    end = header.find(0, 0, _NAME_STOP)
+    name = header[: end if end >= 0 else _NAME_STOP]
+    if not header.startswith(_NULS[_NAME_STOP - len(name)], len(name)):
+        raise refusal(at, "bytes follow the end of a member's name", seen=repr(header[:_NAME_STOP].rstrip(b"\0")))
     if not header.startswith(_NO_PREFIX, _PREFIX_AT):
         name = _prefix(header, at, rules) + b"/" + name
     size = _parse_size(header[124:136], at)
@@ -74,12 +77,9 @@ def parse_header(header: bytes, at: int, rules: Strictness) -> tuple[bytes, int,
 def _checksum_holds(header: bytes) -> bool:
     # The low half of adler32 begun at 0 is the plain sum, exact up to 256 bytes (256 x 255 < 65,521); about ten times
     # as fast as sum(). The checksum's own eight bytes count as spaces.
-    total = (
-        (zlib.adler32(header[:148], 0) & 0xFFFF)
-        + (zlib.adler32(header[156:412], 0) & 0xFFFF)
-        + (zlib.adler32(header[412:], 0) & 0xFFFF)
-        + 8 * 0x20
-    )
+    total = (zlib.adler32(header[:148], 0) & 0xFFFF) + (zlib.adler32(header[156:345], 0) & 0xFFFF) + 8 * 0x20
+    if not header.endswith(_NO_REST):
+        total += zlib.adler32(header[345:], 0) & 0xFFFF
     field = header[148:156]
     if field == b"%06o\0 " % total:
         return True
@@ -88,6 +88,8 @@ def _checksum_holds(header: bytes) -> bool:
 
 
 def _parse_size(field: bytes, at: int) -> int:
+    if field[11] == 0 and field.translate(None, b"01234567") == b"\0":  # the usual form: faster than the expression
+        return int(field[:11], 8)
     digits = _OCTAL(field)
     if digits:
         return int(digits[1], 8)

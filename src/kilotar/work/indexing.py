@@ -6,15 +6,18 @@ whichever made them; a part that does not add up is refused even where the archi
 
 from __future__ import annotations
 
+import time
+from array import array
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 from kilotar.errors import ArchiveRefused
 from kilotar.events import Finding
 from kilotar.model.edition import Archive
-from kilotar.model.table import Rows, RowsBuilder
+from kilotar.model.table import Rows
 from kilotar.parse.tar import walk_members
 from kilotar.store.index import IndexFolder, Outline, PartSpan
 from kilotar.store.reading import ArchiveFile, Window, open_archive
@@ -25,6 +28,7 @@ __all__ = ["MemberBytes", "index_archive", "index_part", "walk_part"]
 
 Found = Callable[[Finding], None]
 _THREADS = 8  # cold, each header is one random read of 4 kB: 8 in flight are 3 times as fast as one
+_MEMORY_RATE = 50_000  # members a second: only headers in memory come faster, and there threads are in each other's way
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +57,11 @@ def walk_part(path: Path, span: PartSpan, archive: Archive, found: Found) -> Ite
 
 def index_part(file: ArchiveFile, span: PartSpan, archive: Archive, found: Found) -> Rows:
     """Give the places of a part's images, reading headers only; without digests. Raises as `walk_part`."""
-    repeats = Repeats(file, _place(archive, span), found)
-    rows = RowsBuilder()
-    for name, offset, size in _walk(file.read, span, archive, found):
-        if not repeats.is_repeat(name, offset, size):
-            rows.add(name, offset, size)
-    return rows.rows()
+    members = list(_walk(file.read, span, archive, found))
+    if len({name for name, _, _ in members}) < len(members):
+        repeats = Repeats(file, _place(archive, span), found)
+        members = [member for member in members if not repeats.is_repeat(*member)]
+    return _columns(members)
 
 
 def index_archive(
@@ -70,7 +73,7 @@ def index_archive(
 
     Args:
         found:   gets findings, from any thread.
-        threads: parts read at once; 1 for disks that turn.
+        threads: most parts read at once; 1 for disks that turn.
     Raises: as `walk_part`; ArchiveRefused also where all parts together hold more than twice the published images.
     """
     most = most_members(archive.images, outline.parts[-1].stop if outline.parts else 0)
@@ -84,12 +87,27 @@ def index_archive(
             return rows
 
         file.will_hop()
+        for span, rows in _each(outline.parts, rows_of, threads):
+            most -= len(rows)
+            if most < 0:
+                raise ArchiveRefused(f"{archive.name} holds more than twice its images", fix="fetch it again")
+            yield span, rows
+
+
+def _each(
+    spans: tuple[PartSpan, ...], rows_of: Callable[[PartSpan], Rows], threads: int
+) -> Iterator[tuple[PartSpan, Rows]]:
+    """Read one part after the other while that is fast, and the rest in threads from the first slow one on."""
+    done, is_fast = 0, True
+    while done < len(spans) and (is_fast or threads == 1):
+        begin = time.perf_counter()
+        rows = rows_of(spans[done])
+        is_fast = len(rows) >= _MEMORY_RATE * (time.perf_counter() - begin)
+        yield spans[done], rows
+        done += 1
+    if done < len(spans):
         with ThreadPoolExecutor(threads) as pool:
-            for span, rows in zip(outline.parts, pool.map(rows_of, outline.parts), strict=True):
-                most -= len(rows)
-                if most < 0:
-                    raise ArchiveRefused(f"{archive.name} holds more than twice its images", fix="fetch it again")
-                yield span, rows
+            yield from zip(spans[done:], pool.map(rows_of, spans[done:]), strict=True)
 
 
 def _walk(
@@ -110,6 +128,15 @@ def _walk(
         what = f"{_place(archive, span)}: {refused.what}"
         raise ArchiveRefused(what, seen=refused.seen, fix=refused.fix) from refused
     report.close()
+
+
+def _columns(members: list[tuple[str, int, int]]) -> Rows:
+    return Rows(
+        "".join([name for name, _, _ in members]).encode("ascii"),
+        array("I", accumulate(len(name) for name, _, _ in members)),
+        array("Q", [offset for _, offset, _ in members]),
+        array("I", [size for _, _, size in members]),
+    )
 
 
 def _place(archive: Archive, span: PartSpan) -> str:
