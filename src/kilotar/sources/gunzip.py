@@ -1,8 +1,8 @@
 """A gzip file read once, front to back, within limits.
 
 Rules guarded: one gzip stream fills the file; its checksum and length hold; it expands to no more than allowed,
-whatever it claims; nothing is given out behind its end. The length that the file claims in its last four bytes is only believed
-until the end, where it is checked.
+whatever it claims; nothing is given out behind its end. The length that the file claims in its last four bytes is
+believed only until the end, where it is checked.
 """
 
 from __future__ import annotations
