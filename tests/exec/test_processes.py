@@ -101,11 +101,12 @@ def test_a_worker_that_dies_once_costs_nothing(tmp_path: Path) -> None:
     assert sift("a", item, "b") == Sifted(("a", item, "b"))
 
 
-def test_a_hang_ends_at_the_deadline_of_its_sample() -> None:
+@pytest.mark.parametrize("item", ["hang", f"die {int(signal.SIGSTOP)}"], ids=["endless", "stopped"])
+def test_a_hang_ends_at_the_deadline_of_its_sample(item: str) -> None:
     begun = time.monotonic()
-    got = sift("a", "hang", "b")
+    got = sift("a", item, "b")
     assert got.values == ("a", "b")
-    assert got.lost == (Lost("hang", "hang", "no end of it within 1 s"),)
+    assert got.lost == (Lost(item, "hang", "no end of it within 1 s"),)
     assert time.monotonic() - begun < 20
 
 
@@ -159,6 +160,25 @@ def test_a_function_that_is_not_there_is_our_bug(function: str) -> None:
 def test_a_worker_that_cannot_begin_fails_its_batch_in_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     assert isinstance(fail("a"), WorkerLost)
+
+
+def test_a_script_without_a_main_guard_is_not_run_again_in_the_workers(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from queue import SimpleQueue\n"
+        "from kilotar.exec.batch import Batch\n"
+        "from kilotar.exec.processes import ProcessExecutor\n"
+        "print('run')\n"
+        "inbox = SimpleQueue()\n"
+        "with ProcessExecutor(2, inbox.put) as executor:\n"
+        "    executor.submit('x', Batch('tests.exec.victims:act', (), ('a',)))\n"
+        "    print(inbox.get().value.values)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(script), str(ROOT)], cwd=tmp_path, stdout=subprocess.PIPE, timeout=BOUND_S, check=True
+    )
+    assert done.stdout.decode() == "run\n('a',)\n"
 
 
 def test_close_in_the_middle_ends_all_workers_and_puts_nothing() -> None:
