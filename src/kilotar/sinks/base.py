@@ -40,6 +40,8 @@ class SinkAbout:
         images:  whether it holds images, or only files about them.
         needs:   packages that must be installed, for the install line.
         reader:  what reads it, one line.
+        snippet: a line of code that uses it, with {folder}; "" for none.
+        side_bytes: size of its side files for each image, measured at full size; for the plan.
     """
 
     name: str
@@ -49,6 +51,8 @@ class SinkAbout:
     images: bool = True
     needs: tuple[str, ...] = ()
     reader: str = ""
+    snippet: str = ""
+    side_bytes: int = 0
 
 
 class DataclassLike(Protocol):

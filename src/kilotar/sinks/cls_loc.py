@@ -39,6 +39,7 @@ ABOUT = SinkAbout(
     summary="ILSVRC2015/{Data,Annotations,ImageSets}/CLS-LOC with the lists and the kit's tables",
     folder="ILSVRC2015",
     reader="code written for the CLS-LOC archive or Kaggle's object localization challenge",
+    side_bytes=64,
 )
 
 _DATA = "Data/CLS-LOC"

@@ -26,6 +26,7 @@ ABOUT = SinkAbout(
     summary="class folders with the original files",
     folder=".",
     reader="torchvision.datasets.ImageFolder, timm and most training scripts",
+    snippet='torchvision.datasets.ImageFolder("{folder}/train")',
 )
 Options = NoOptions
 

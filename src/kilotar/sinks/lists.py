@@ -39,6 +39,7 @@ ABOUT = SinkAbout(
     folder="lists",
     images=False,
     reader="Caffe, OpenVINO, MLPerf inference, PaddleClas, mmpretrain, DINOv2, Keras",
+    side_bytes=272,
 )
 
 _CLASSES = "classes.tsv"

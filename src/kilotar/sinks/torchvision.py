@@ -27,6 +27,7 @@ ABOUT = SinkAbout(
     summary="class folders and the meta.bin of torchvision.datasets.ImageNet",
     folder=".",
     reader="torchvision.datasets.ImageNet, without archives, development kit or scipy",
+    snippet='torchvision.datasets.ImageNet("{folder}", "train")',
 )
 Options = NoOptions
 META_BIN = "meta.bin"

@@ -7,6 +7,7 @@ has read, and waits while it is further ahead than wanted.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import threading
@@ -17,7 +18,7 @@ from pathlib import Path
 from kilotar.errors import ArchiveRefused, DigestMismatch, LayoutRefused, storage_error
 from kilotar.model.edition import Archive
 
-__all__ = ["FileIdentity", "LocalArchive", "Proof", "find_archives", "identify", "refuse_unpublished"]
+__all__ = ["FileIdentity", "LocalArchive", "Proof", "find_archives", "find_loose", "identify", "refuse_unpublished"]
 
 _READ_BYTES = 4 << 20
 _PROGRESS_BYTES = 64 << 20
@@ -51,18 +52,13 @@ class LocalArchive:
 
 
 def identify(path: Path) -> FileIdentity:
-    """Give the identity of a regular file. Raises LayoutRefused, MachineError."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        try:
-            facts = os.fstat(fd)
-        finally:
-            os.close(fd)
-    except OSError as error:
-        raise storage_error(error, f"open {path}") from error
-    if not os.path.isfile(path):
+    """Give the identity of a regular file that can be read. Raises LayoutRefused, AccessDenied."""
+    identity = _identity_of(path)
+    if not path.is_file():
         raise LayoutRefused(f"{path} is not a regular file")
-    return FileIdentity(facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
+    if not os.access(path, os.R_OK):
+        raise storage_error(PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path)), f"open {path}")
+    return identity
 
 
 def find_archives(folder: Path, wanted: tuple[Archive, ...]) -> tuple[LocalArchive, ...]:
@@ -75,6 +71,29 @@ def find_archives(folder: Path, wanted: tuple[Archive, ...]) -> tuple[LocalArchi
         raise LayoutRefused(f"{folder} is not a folder with archives", seen=seen)
     found = ((about, folder / about.name) for about in wanted)
     return tuple(LocalArchive(about, path, identify(path)) for about, path in found if path.exists())
+
+
+def find_loose(folder: Path, wanted: tuple[Archive, ...]) -> tuple[LocalArchive, ...]:
+    """Give those of the wanted small archives that lie in a folder, also gunzipped (as browsers do) or unpacked.
+
+    Raises: MachineError when something there cannot be looked at.
+    """
+    found = []
+    for about in wanted:
+        stem = about.name.removesuffix(".gz").removesuffix(".tgz").removesuffix(".tar")
+        paths = (folder / name for name in (about.name, f"{stem}.tar", stem))
+        path = next((path for path in paths if path.exists()), None)
+        if path is not None:
+            found.append(LocalArchive(about, path, _identity_of(path)))
+    return tuple(found)
+
+
+def _identity_of(path: Path) -> FileIdentity:
+    try:
+        facts = path.stat()
+    except OSError as error:
+        raise storage_error(error, f"look at {path}") from error
+    return FileIdentity(facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
 
 
 def refuse_unpublished(archive: LocalArchive) -> None:

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kilotar.errors import storage_error
+from kilotar.events import Finding
 from kilotar.model.edition import Edition
-from kilotar.model.sample import Split
 from kilotar.model.seams import Annotation, Written
 from kilotar.sources.boxes import walk_annotations
 from kilotar.sources.local import LocalArchive
 from kilotar.store.files import publish
 from kilotar.store.staging import Staging
 from kilotar.work.tasks import Listing, PartDone
+
+MOST_FINDINGS = 1000  # enough to see what is wrong with half a million files
 
 __all__ = ["AnnotationTask", "read_listing", "write_annotations"]
 
@@ -41,8 +43,14 @@ def write_annotations(task: AnnotationTask, place: Callable[[Annotation], str], 
     Raises: BoxesRefused, ArchiveRefused, MachineError, OSError.
     """
     listing, writer, lines = Listing(), staging.writer(), []
+    findings: list[Finding] = []
+
+    def report(finding: Finding) -> None:
+        if len(findings) < MOST_FINDINGS:
+            findings.append(finding)
+
     try:
-        for note in walk_annotations(task.local.path, task.local.about.split or Split.TRAIN, task.edition):
+        for note in walk_annotations(task.local.path, task.local.about.split, task.edition, report=report):
             if task.chosen is not None and note.wnid not in task.chosen:
                 continue
             path, digest = place(note), hashlib.sha256(note.xml).digest()
@@ -52,7 +60,7 @@ def write_annotations(task: AnnotationTask, place: Callable[[Annotation], str], 
     finally:
         writer.close()
     publish(task.listing, ["".join(lines).encode("ascii")])
-    return listing.done(task.key, (), one_class=False)
+    return replace(listing.done(task.key, tuple(findings), one_class=False), images=0)
 
 
 def read_listing(path: Path) -> Iterator[Written]:

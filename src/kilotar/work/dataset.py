@@ -10,15 +10,15 @@ import io
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, overload
 
 from kilotar.errors import ArchiveRefused, KilotarError, LayoutRefused, storage_error
 from kilotar.model.edition import Edition
-from kilotar.model.sample import Box, Sample, Split
+from kilotar.model.sample import NO_LABEL, Box, Sample, Split
 from kilotar.model.seams import Row
-from kilotar.model.table import Part, RowsBuilder, SampleTable
+from kilotar.model.table import BoxSource, Part, RowsBuilder, SampleTable
 from kilotar.store.workspace import Workspace
 from kilotar.work.gathering import Gatherer
 from kilotar.work.output import Output
@@ -27,6 +27,8 @@ from kilotar.work.reopen import edition_of, survey_again
 
 if TYPE_CHECKING:
     from kilotar.work.torch_view import TorchDataset
+
+_PART_ROWS = 1000
 
 __all__ = ["Dataset", "Image", "open_dataset"]
 
@@ -42,7 +44,7 @@ class Image:
     """One image of a data set: what it is, and its bytes on demand."""
 
     sample: Sample
-    _reader: _Reader
+    _data: Dataset
 
     @property
     def key(self) -> str:
@@ -63,11 +65,12 @@ class Image:
 
     @property
     def boxes(self) -> tuple[Box, ...]:
-        return self.sample.boxes
+        """The boxes of the XML beside the archives; the first use in a process reads them all (docs/performance.md)."""
+        return self._data.boxes_of(self.sample.key)
 
     def read(self) -> bytes:
         """Give the bytes of the file as published. Raises ArchiveRefused, MachineError."""
-        return self._reader.read(self.sample)
+        return self._data.read(self.sample)
 
 
 class Dataset(Sequence[Image]):
@@ -77,13 +80,30 @@ class Dataset(Sequence[Image]):
         root, split: what it was opened from, to open it again in another process.
         table:       the samples.
         reader:      reads them.
+        load_boxes:  reads the boxes, once, when they are first asked for.
     """
 
-    def __init__(self, root: Path, split: Split, table: SampleTable, reader: _Reader) -> None:
+    def __init__(
+        self, root: Path, split: Split, table: SampleTable, reader: _Reader, load_boxes: Callable[[], BoxSource | None]
+    ) -> None:
         self.root = root
         self.split = split
         self.table = table
         self._reader = reader
+        self._load_boxes = load_boxes
+        self._boxes: BoxSource | None = None
+        self._has_boxes = True
+
+    def read(self, sample: Sample) -> bytes:
+        """Give the bytes of a sample of this data set. Raises ArchiveRefused, MachineError."""
+        return self._reader.read(sample)
+
+    def boxes_of(self, key: str) -> tuple[Box, ...]:
+        """Give the boxes of an image; () where none are known. Raises ArchiveRefused, MachineError."""
+        if self._boxes is None and self._has_boxes:
+            self._boxes = self._load_boxes()
+            self._has_boxes = self._boxes is not None
+        return self._boxes.of(key) if self._boxes is not None else ()
 
     def __len__(self) -> int:
         return len(self.table)
@@ -94,11 +114,11 @@ class Dataset(Sequence[Image]):
     def __getitem__(self, index: slice) -> list[Image]: ...
     def __getitem__(self, index: int | slice) -> Image | list[Image]:
         if isinstance(index, slice):
-            return [Image(sample, self._reader) for sample in self.table[index]]
-        return Image(self.table[index], self._reader)
+            return [Image(sample, self) for sample in self.table[index]]
+        return Image(self.table[index], self)
 
     def __iter__(self) -> Iterator[Image]:
-        return (Image(sample, self._reader) for sample in self.table)
+        return (Image(sample, self) for sample in self.table)
 
     def __reduce__(self) -> tuple[Callable[[Path, str], Dataset], tuple[Path, str]]:
         return open_dataset, (self.root, self.split.value)
@@ -165,9 +185,10 @@ def open_dataset(root: Path | str, split: str) -> Dataset:
     wanted = Split(split)
     try:
         with survey_again(workspace, edition, splits=(wanted,)) as surveyed:
-            table = Gatherer(surveyed).gather(False).tables[0]
+            gatherer = Gatherer(surveyed)
+            table = gatherer.gather(False).tables[0]
             paths = tuple((archive.local.name, archive.local.path) for archive in surveyed.archives)
-        return Dataset(workspace.root, wanted, table, _ArchiveReader(paths))
+        return Dataset(workspace.root, wanted, table, _ArchiveReader(paths), gatherer.boxes)
     except LayoutRefused as no_archive:
         return _open_tree(workspace, edition, wanted, no_archive)
 
@@ -182,12 +203,19 @@ def _open_tree(workspace: Workspace, edition: Edition, split: Split, no_archive:
             fix=f"kilotar prepare {workspace.root} --from FOLDER-WITH-THE-ARCHIVES",
         ) from no_archive
     rows = (row for row in tree.sink.read(tree.folder, edition) if row.split is split)
-    parts = [_part(wnid, tuple(group)) for wnid, group in groupby(rows, key=lambda row: row.wnid)]
-    return Dataset(workspace.root, split, SampleTable(split, parts), _TreeReader(tree))
+    parts = [_part(tuple(some), f"{number:05d}", edition) for number, some in enumerate(_chunks(rows))]
+    return Dataset(workspace.root, split, SampleTable(split, parts), _TreeReader(tree), lambda: None)
 
 
-def _part(wnid: str, rows: tuple[Row, ...]) -> Part:
+def _chunks(rows: Iterator[Row]) -> Iterator[tuple[Row, ...]]:
+    while some := tuple(islice(rows, _PART_ROWS)):
+        yield some
+
+
+def _part(rows: tuple[Row, ...], key: str, edition: Edition) -> Part:
+    """Make columns of rows; labels are the edition's, also where the tree holds some classes only."""
     built = RowsBuilder()
     for row in rows:
         built.add(row.name, 0, 0)
-    return Part(wnid or "all", "", built.rows(), [wnid], [rows[0].label])
+    labels = [edition.label_of(row.wnid) if row.wnid else NO_LABEL for row in rows]
+    return Part(key, "", built.rows(), [row.wnid for row in rows], labels)

@@ -15,7 +15,7 @@ from kilotar.store.workspace import Workspace
 from kilotar.work.gathering import count_images
 from kilotar.work.output import BOXES, Output
 from kilotar.work.request import Request
-from kilotar.work.space import BLOCK_BYTES, RESERVE_BYTES, forecast, measure_write_rate, nearest_folder
+from kilotar.work.space import BLOCK_BYTES, STATE_BYTES, forecast, measure_write_rate, nearest_folder
 from kilotar.work.survey import Survey, SurveyedArchive
 
 __all__ = ["forecast_run"]
@@ -35,18 +35,22 @@ def forecast_run(
     steps: list[ForecastStep] = []
     images = 0
     has_tree = False
+    every = sum(count_images(a, span) for a in surveyed.archives for span in a.chosen_parts(surveyed.chosen))
     for output in outputs:
+        if output.manifest is not None:
+            steps.append(ForecastStep(output.name, 0, 0, 0, 0.0))
+            continue
         waiting = _waiting(output, workspace)
         links = has_tree and request.link == "auto"
         size_bytes, files = _needs(surveyed, waiting)
-        images += files if output.sink.ABOUT.images else 0
+        notes = every if any(step.key.startswith(BOXES) for step in waiting) else 0  # at most one XML an image
+        images += files
         has_tree |= output.sink.ABOUT.images
-        write_bytes = files * BLOCK_BYTES // 16 if links else size_bytes + files * BLOCK_BYTES // 2
-        reserve = RESERVE_BYTES if files > len(surveyed.edition.classes) * 100 else 0
+        blocks = (files if not links else files // 16) + 2 * notes  # half a block is lost a file; a link is an entry
+        write_bytes = (0 if links else size_bytes) + blocks * BLOCK_BYTES // 2
+        write_bytes += every * (output.sink.ABOUT.side_bytes + STATE_BYTES)
         read_bytes = 0 if links else sum(step.size_bytes for step in waiting)
-        steps.append(
-            ForecastStep(output.name, read_bytes, write_bytes + reserve, files, (write_bytes + reserve) / rate)
-        )
+        steps.append(ForecastStep(output.name, read_bytes, write_bytes, files + notes, write_bytes / rate))
     return forecast(workspace.root, steps, images, rate)
 
 

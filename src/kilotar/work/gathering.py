@@ -63,12 +63,13 @@ class Gatherer:
         self._survey = survey
         self._boxes: BoxBook | None = None
 
-    def gather(self, digests: bool) -> Collection:
-        """Give the chosen samples, with digests or without. Raises as `hash_part`, BoxesRefused."""
+    def gather(self, digests: bool, *, boxes: bool = False) -> Collection:
+        """Give the chosen samples, with digests or without, with boxes or without. Raises as `hash_part`."""
         refill = hash_part if digests else walk_headers
-        return gather(self._survey, refill, digests=digests, boxes=self._box_book())
+        return gather(self._survey, refill, digests=digests, boxes=self.boxes() if boxes else None)
 
-    def _box_book(self) -> BoxBook | None:
+    def boxes(self) -> BoxBook | None:
+        """Give the boxes of the surveyed archives, read once; None where there are none. Raises ArchiveRefused."""
         if self._boxes is None and self._survey.boxes:
             sources = tuple((box.path, box.about.split) for box in self._survey.boxes)
             self._boxes, _ = read_boxes(sources, self._survey.edition)

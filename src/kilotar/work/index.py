@@ -11,12 +11,13 @@ from collections.abc import Callable
 from contextlib import closing
 
 from kilotar.editions.load import load_edition
-from kilotar.events import Emit, Finding, RunEnded, RunStarted, ignore
+from kilotar.events import Emit, Finding, RunStarted, ignore
 from kilotar.model.report import Report
 from kilotar.plan.schedule import Scheduler
 from kilotar.store.index import PartSpan
 from kilotar.store.lock import hold_lock
 from kilotar.store.workspace import Workspace
+from kilotar.work.ending import telling_end
 from kilotar.work.engine import Engine, Job
 from kilotar.work.inputs import Inputs
 from kilotar.work.reporting import report_run
@@ -38,6 +39,7 @@ def index(request: Request, emit: Emit = ignore) -> Report:
     workspace = Workspace(request.root)
     workspace.create()
     with (
+        telling_end("index", emit),
         hold_lock(workspace.lock),
         closing(Inputs(workspace, edition, unverified=request.unverified, emit=emit)) as inputs,
     ):
@@ -45,9 +47,7 @@ def index(request: Request, emit: Emit = ignore) -> Report:
         settle_edition(request, edition, workspace)
         surveyed = survey(request, edition, workspace, inputs, emit)
         findings = _index_all(surveyed, inputs, request.threads, emit)
-        report = report_run(surveyed, inputs, (), (), workspace, time.monotonic() - started, findings, verb="index")
-    emit(RunEnded("index", report.outcome))
-    return report
+        return report_run(surveyed, inputs, (), (), workspace, time.monotonic() - started, findings, verb="index")
 
 
 def _index_all(surveyed: Survey, inputs: Inputs, slots: int, emit: Emit) -> tuple[Finding, ...]:

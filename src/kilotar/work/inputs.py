@@ -14,7 +14,7 @@ from kilotar.events import Emit, Proved
 from kilotar.model.edition import Archive, ArchiveRole, Edition
 from kilotar.model.report import ArchiveFact
 from kilotar.model.sample import Split
-from kilotar.sources.local import FileIdentity, LocalArchive, Proof, find_archives, refuse_unpublished
+from kilotar.sources.local import FileIdentity, LocalArchive, Proof, find_archives, find_loose, refuse_unpublished
 from kilotar.store.journal import Journal
 from kilotar.store.workspace import InputRecord, Workspace
 from kilotar.work.engine import ProofTask
@@ -66,16 +66,21 @@ class Inputs:
         return chosen
 
     def find_others(self, folder: Path | None, role: ArchiveRole) -> tuple[LocalArchive, ...]:
-        """Give the other default archives of a role that are there."""
-        wanted = tuple(a for a in self._edition.archives if a.role is role and a.default)
-        return tuple(self._look(folder, wanted))
+        """Give what is there of a role that holds no images: kits, boxes; packed, gunzipped or unpacked."""
+        wanted = tuple(a for a in self._edition.archives if a.role is role)
+        found = (find_loose(place, wanted) for place in self._places(folder))
+        return tuple({a.name: a for archives in found for a in archives}.values())
 
     def _look(self, folder: Path | None, wanted: tuple[Archive, ...]) -> tuple[LocalArchive, ...]:
-        if folder is not None:
-            return find_archives(folder, wanted)
-        folders = {Path(r.path).parent for r in self._journal.records}
-        found = {a.name: a for place in sorted(folders) if place.is_dir() for a in find_archives(place, wanted)}
+        found = {a.name: a for place in self._places(folder) for a in find_archives(place, wanted)}
         return tuple(found[a.name] for a in wanted if a.name in found)
+
+    def _places(self, folder: Path | None) -> tuple[Path, ...]:
+        """Give the folder that was named, or those in which this root found its archives."""
+        if folder is not None:
+            return (folder,)
+        remembered = {Path(record.path).parent for record in self._journal.records}
+        return tuple(sorted(place for place in remembered if place.is_dir()))
 
     def _first(
         self, split: Split, wanted: tuple[Archive, ...], present: dict[str, LocalArchive], folder: Path | None

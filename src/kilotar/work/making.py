@@ -23,6 +23,7 @@ from kilotar.store.manifest import SCHEMA, Manifest, write_files, write_manifest
 from kilotar.store.workspace import Workspace
 from kilotar.work.annotations import AnnotationTask, read_listing, write_annotations
 from kilotar.work.engine import Engine, Job, ProofTask
+from kilotar.work.gathering import Gatherer
 from kilotar.work.inputs import Inputs
 from kilotar.work.labels import ORDER, prove_labels
 from kilotar.work.output import BOXES, Output, StepRecord
@@ -41,7 +42,7 @@ class Setting:
     Attributes:
         survey, inputs: what is there.
         workspace: of the root.
-        gather:  gives the samples; with digests, or with headers only.
+        gatherer: gives the samples.
         slots:   writer threads.
         sync:    whether writes are made durable.
         emit:    gets the events.
@@ -50,7 +51,7 @@ class Setting:
     survey: Survey
     inputs: Inputs
     workspace: Workspace
-    gather: Callable[[bool], Collection]
+    gatherer: Gatherer
     slots: int
     sync: bool
     emit: Emit
@@ -150,7 +151,7 @@ class Making:
     def _seal(self) -> None:
         output = self._output
         self._staging.move_into_place()
-        collection = self._setting.gather(output.sink.ABOUT.images)
+        collection = self._setting.gatherer.gather(output.sink.ABOUT.images, boxes=True)
         side = output.sink.finish(collection, Folder(output.folder), output.options)
         paths = {archive.local.name: archive.local.path for archive in self._setting.survey.archives}
         listings = tuple(self._listing(step.key) for step in output.steps if step.key.startswith(BOXES))

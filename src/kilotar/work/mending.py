@@ -52,7 +52,7 @@ def mend_output(
 
 def _mend(output: Output, manifest: Manifest, bad: frozenset[str], surveyed: Survey) -> Iterator[str]:
     """Give the path of every file that was mended."""
-    collection = Gatherer(surveyed).gather(True)
+    collection = Gatherer(surveyed).gather(True, boxes=True)
     paths = {archive.local.name: archive.local.path for archive in surveyed.archives}
     folder = Folder(output.folder)
     recorded = {f.path: f.sha256 for f in walk_files(output.facts, manifest) if f.path in bad}

@@ -15,15 +15,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from kilotar.editions.load import load_edition
-from kilotar.events import Emit, Outcome, RunEnded, RunStarted, ignore
+from kilotar.events import Emit, Outcome, RunStarted, ignore
 from kilotar.model.edition import Edition
 from kilotar.model.report import Forecast, Report, WhyRow
 from kilotar.plan.recipe import Recipe
 from kilotar.plan.steps import Reason, Step
-from kilotar.sinks.base import find_sink, parse_options
+from kilotar.sinks.base import check_needs, find_sink, parse_options
+from kilotar.store.disks import turns
 from kilotar.store.lock import hold_lock
 from kilotar.store.manifest import read_manifest
 from kilotar.store.workspace import Workspace
+from kilotar.work.ending import telling_end
 from kilotar.work.forecast import forecast_run
 from kilotar.work.gathering import Gatherer
 from kilotar.work.inputs import Inputs
@@ -48,7 +50,7 @@ def prepare(request: Request, emit: Emit = ignore) -> Report:
     edition = load_edition(request.edition)
     workspace = Workspace(request.root)
     workspace.create()
-    with hold_lock(workspace.lock), _inputs(request, edition, workspace, emit) as inputs:
+    with telling_end("prepare", emit), hold_lock(workspace.lock), _inputs(request, edition, workspace, emit) as inputs:
         workspace.sweep()
         settle_edition(request, edition, workspace)
         settle_terms(request, edition, workspace)
@@ -59,9 +61,7 @@ def prepare(request: Request, emit: Emit = ignore) -> Report:
         steps = sum(len(output.steps) for output in outputs if output.manifest is None)
         emit(RunStarted("prepare", str(workspace.root), steps, expected.images, expected.write_bytes))
         made = _make_all(request, surveyed, inputs, outputs, workspace, emit)
-        report = report_run(surveyed, inputs, made, outputs, workspace, time.monotonic() - started)
-    emit(RunEnded("prepare", report.outcome))
-    return report
+        return report_run(surveyed, inputs, made, outputs, workspace, time.monotonic() - started)
 
 
 def plan(request: Request, emit: Emit = ignore) -> Forecast:
@@ -96,6 +96,7 @@ def plan_outputs(request: Request, surveyed: Survey, workspace: Workspace) -> tu
 
 def _plan_output(request: Request, name: str, surveyed: Survey, workspace: Workspace) -> Output:
     sink = find_sink(name)
+    check_needs(sink)
     options = parse_options(sink, request.options_of(name))
     about = sink.ABOUT
     recipe = Recipe(
@@ -106,7 +107,7 @@ def _plan_output(request: Request, name: str, surveyed: Survey, workspace: Works
         splits=tuple(archive.split.value for archive in surveyed.archives),
         classes=surveyed.classes,
         sources=surveyed.sources(),
-        boxes=surveyed.box_sources(),
+        boxes=surveyed.box_sources() if takes_annotations(sink) else (),
     )
     folder = Path(request.out).absolute() if request.out else (workspace.root / about.folder)
     facts = workspace.export(name)
@@ -150,8 +151,8 @@ def _make_all(
     emit: Emit,
 ) -> tuple[Output, ...]:
     """Make what is not complete; give the outputs as they are then, in the order asked."""
-    gatherer = Gatherer(surveyed)
-    setting = Setting(surveyed, inputs, workspace, gatherer.gather, request.threads, request.sync, emit)
+    slots = 1 if any(turns(archive.local.path) for archive in surveyed.archives) else request.threads
+    setting = Setting(surveyed, inputs, workspace, Gatherer(surveyed), slots, request.sync, emit)
     made: list[Output] = []
     for output in outputs:
         if output.manifest is None:

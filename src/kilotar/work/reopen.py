@@ -34,7 +34,7 @@ def survey_again(
         root=workspace.root,
         splits=recipe.splits if recipe else splits,
         classes=recipe.classes if recipe else (),
-        boxes=bool(recipe and recipe.boxes),
+        boxes=recipe is None or bool(recipe.boxes),
         unverified=True,  # what was let in once stays in; its digest is in the journal
     )
     with closing(Inputs(workspace, edition, unverified=True, emit=ignore)) as inputs:

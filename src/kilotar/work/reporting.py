@@ -70,9 +70,18 @@ def report_run(
         seconds=seconds,
         verified=all(fact.published for fact in archives),
         path=str(workspace.report),
+        next_steps=_next_steps(workspace, outputs),
     )
     store_report(report, workspace.report)
     return report
+
+
+def _next_steps(workspace: Workspace, outputs: Sequence[Output]) -> tuple[str, ...]:
+    steps = [f"kilotar verify {workspace.root}"]
+    for output in outputs:
+        if output.sink.ABOUT.snippet:
+            steps.append(output.sink.ABOUT.snippet.format(folder=output.folder))
+    return (*steps, f'kilotar.open("{workspace.root}", "train")[0].read()')
 
 
 def store_report(report: Report, path: Path) -> None:

@@ -16,10 +16,10 @@ from kilotar.errors import DiskFull, InodesFull, storage_error
 from kilotar.model.report import Forecast, ForecastStep
 from kilotar.store.files import write_all
 
-__all__ = ["BLOCK_BYTES", "forecast", "measure_write_rate", "refuse_when_full"]
+__all__ = ["BLOCK_BYTES", "STATE_BYTES", "forecast", "measure_write_rate", "refuse_when_full"]
 
 BLOCK_BYTES = 4096  # what a file occupies at least, on the usual file systems
-RESERVE_BYTES = 256 << 20  # journals, index and side files of a full set, measured at 93 + 146 MB
+STATE_BYTES = 192  # of index and list of files for each image: 70 + 110 bytes measured
 _SAMPLE_BYTES = 32 << 20
 _SAMPLE_S = 1.0
 

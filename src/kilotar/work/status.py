@@ -31,12 +31,13 @@ def status(root: Path) -> Status:
 
 
 def _state(output: Output, workspace: Workspace) -> OutputState:
-    done = {record.key for record in output.recorded(workspace)}
+    complete = output.manifest is not None
+    done = output.planned_steps if complete else len({record.key for record in output.recorded(workspace)})
     return OutputState(
         name=output.name,
         folder=str(output.folder),
         plan_id=output.recipe.plan_id,
-        steps_done=len(done),
+        steps_done=done,
         steps=output.planned_steps,
-        complete=output.manifest is not None,
+        complete=complete,
     )

@@ -10,18 +10,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from kilotar.editions.choose import choose_classes
+from kilotar.errors import TheirError
 from kilotar.events import Emit, Finding, Found
 from kilotar.model.edition import ArchiveRole, Edition
 from kilotar.model.sample import Split
 from kilotar.parse.devkit import compare_kit
-from kilotar.parse.truth import parse_wnids
 from kilotar.plan.recipe import Source
 from kilotar.plan.steps import Step
 from kilotar.sources.devkit import read_kit
 from kilotar.sources.local import LocalArchive
+from kilotar.sources.wnids import read_wnids
 from kilotar.store.disks import turns
 from kilotar.store.index import IndexFolder, Outline, PartSpan
 from kilotar.store.workspace import Workspace
@@ -112,7 +112,7 @@ def survey(
 
     Raises: LayoutRefused, DigestMismatch, ArchiveRefused, LabelsRefused, UsageError, MachineError.
     """
-    classes = choose_classes(edition, request.classes, _read_wnids) if request.classes else ()
+    classes = choose_classes(edition, request.classes, read_wnids) if request.classes else ()
     findings = list(_check_kits(edition, inputs.find_others(request.source, ArchiveRole.DEVKIT))) if kits else []
     archives = []
     for local in inputs.find(request.source, request.chosen_splits):
@@ -126,13 +126,13 @@ def survey(
     return Survey(edition, tuple(archives), classes, wanted, tuple(findings))
 
 
-def _read_wnids(path: str) -> tuple[str, ...]:
-    return parse_wnids(Path(path).expanduser().read_bytes(), path)
-
-
 def _check_kits(edition: Edition, kits: Iterable[LocalArchive]) -> Iterable[Finding]:
+    """Compare kits with the edition; one that cannot be read is a problem, but nothing that stops: nothing needs it."""
     for kit in kits:
-        yield from compare_kit(read_kit(kit.path), edition)
+        try:
+            yield from compare_kit(read_kit(kit.path), edition)
+        except TheirError as error:
+            yield Finding("kit", str(kit.path), str(error))
 
 
 def _outline(

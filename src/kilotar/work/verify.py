@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 
 from kilotar.errors import LayoutRefused, UsageError
-from kilotar.events import Emit, Finding, Found, Outcome, RunEnded, RunStarted, ignore
+from kilotar.events import Emit, Finding, Found, Outcome, RunStarted, ignore
 from kilotar.model.edition import Edition
 from kilotar.model.report import ArchiveFact, OutputFact, Report
 from kilotar.model.seams import Written
@@ -27,6 +27,7 @@ from kilotar.store.manifest import Manifest, manifest_sha256, walk_files
 from kilotar.store.workspace import Workspace
 from kilotar.work.archive_check import check_archives
 from kilotar.work.deep import deep_check, file_batches
+from kilotar.work.ending import telling_end
 from kilotar.work.labels import prove_labels
 from kilotar.work.mending import mend_output
 from kilotar.work.output import Output
@@ -64,7 +65,7 @@ def verify(
     workspace = Workspace(root)
     facts = workspace.prepared()
     edition = edition_of(facts)
-    with hold_lock(workspace.lock):
+    with telling_end("verify", emit), hold_lock(workspace.lock):
         outputs = begun_outputs(workspace)
         images = sum(output.manifest.images for output in outputs if output.manifest)
         emit(RunStarted("verify", str(workspace.root), len(outputs), images, 0))
@@ -72,9 +73,7 @@ def verify(
         for output in outputs:
             check.output(output, repair=repair)
         archives = check_archives(workspace, edition, digests=level is not Level.QUICK, found=check.found)
-        report = check.report(archives, time.monotonic() - started)
-    emit(RunEnded("verify", report.outcome))
-    return report
+        return check.report(archives, time.monotonic() - started)
 
 
 def parse_level(word: str) -> Level:
