@@ -45,6 +45,13 @@ def test_a_share_by_steps_where_there_are_no_images() -> None:
     assert "1 of 4 steps" in progress.line(2, -1)
 
 
+def test_what_a_run_does_not_know_it_does_not_say() -> None:
+    started = RunStarted("index", "", 11, -1, 0)
+
+    assert sentence(started, verbose=False) == "index: 11 steps"
+    assert after((0, started)).line(0, -1) == "index 0.0% 0 of 11 steps | 0 problems"
+
+
 def test_more_images_than_announced_are_100_percent() -> None:
     progress = after((0, STARTED), (1, StepEnded("n1", Outcome.DONE, 5000)))
 

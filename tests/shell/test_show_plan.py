@@ -38,9 +38,15 @@ def test_a_status_shows_archives_outputs_and_who_runs() -> None:
     assert show_status(STATUS) == [
         "  /data/imagenet   edition ilsvrc2012",
         "  archive  train.tar  147.90 GB  proved, as published",
-        "  output   imagefolder  /data/imagenet  not complete: 578 of 1,000 steps, plan c0ffeec0ffee",
+        "  output   imagefolder  /data/imagenet  578 of 1,000 steps, plan c0ffeec0ffee",
         "  running  nothing",
     ]
+
+
+def test_a_complete_output_needs_no_steps_of_its_own() -> None:
+    output = replace(STATUS.outputs[0], steps_done=0, complete=True)
+
+    assert "  imagefolder  /data/imagenet  complete, plan" in show_status(replace(STATUS, outputs=(output,)))[2]
 
 
 def test_a_root_without_outputs_gets_the_next_command() -> None:

@@ -14,7 +14,7 @@ def test_a_run_without_trouble_ends_in_counts_proof_folders_and_the_next_command
     assert show_report(REPORT) == [
         "  Done in 1 h 09.   1,281,167 train images + 50,000 val images, 1,000 classes, 0 problems",
         "  proof    train.tar md5 1d675b47 as published",
-        "  folder   /data/imagenet   imagefolder done: 1,331,167 files, 1,331,167 images, 143 B (143 B written); "
+        "  folder   /data/imagenet   imagefolder done: 1,331,167 files, 1,331,167 images, 143 B, "
         "manifest sha256 8c1f8c1f8c1f8c1f",
         "  labels   sorted-wnid, 0-based: as it must be; table sha256 " + "ab" * 32,
         "           val 1 -> 65 n01751748 sea snake (ilsvrc_id 490)",
@@ -39,6 +39,17 @@ def test_missing_images_show_in_the_headline() -> None:
     split = SplitFact("val", 49_999, 50_000, 1000, 1)
 
     assert "49,999 of 50,000 val images" in show_report(replace(REPORT, splits=(split,)))[0]
+
+
+def test_a_bad_verify_leads_to_the_repair() -> None:
+    checked = replace(REPORT, verb="verify", root="/my data", next_steps=())
+
+    assert show_report(replace(checked, findings=(TRUNCATED,)))[-1] == "  fix      kilotar verify '/my data' --repair"
+    assert not any("--repair" in line for line in show_report(checked))
+
+
+def test_verify_shows_no_proof_that_it_did_not_make() -> None:
+    assert not any(line.startswith("  proof") for line in show_report(replace(REPORT, verb="verify")))
 
 
 def test_unpublished_archives_are_never_called_published() -> None:

@@ -22,7 +22,7 @@ from kilotar.shell.text import one_line
 __all__ = ["demo", "tree"]
 
 FORMATS = ("imagefolder", "torchvision", "cls-loc", "lists")
-MOST_ENTRIES = 5
+MOST_ENTRIES = 3
 DEPTH = 3
 
 

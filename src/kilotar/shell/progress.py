@@ -108,14 +108,14 @@ class Progress:
     @property
     def share(self) -> float:
         """How much of the run is done, in percent: by images, by steps where there are no images."""
-        if self.run.images:
+        if self.run.images > 0:
             return percent(self.images_done, self.run.images)
         return percent(self.steps_done, self.run.steps)
 
     def left_s(self, now_s: float) -> float:
         """Give the seconds left at the present rate, -1 while they are not known."""
         rate = self.rate.per_s(now_s, self.images_done - self.images_kept)
-        return max(0, self.run.images - self.images_done) / rate if rate > 0 and self.run.images else -1.0
+        return max(0, self.run.images - self.images_done) / rate if rate > 0 and self.run.images > 0 else -1.0
 
     def proof_text(self, name: str, now_s: float) -> str:
         """Give how far the proof of one archive is: bytes and rate."""
@@ -126,7 +126,7 @@ class Progress:
 
     def work_text(self, now_s: float) -> str:
         """Give how far the images are: counts, rate and time left."""
-        if not self.run.images:
+        if self.run.images <= 0:
             return f"{count(self.steps_done)} of {count(self.run.steps)} steps"
         rate = self.rate.per_s(now_s, self.images_done - self.images_kept)
         left_s = self.left_s(now_s)
@@ -154,11 +154,19 @@ def sentence(event: Event, verbose: bool) -> str:
     return one_line(_words(event, verbose))
 
 
+def _amount(event: RunStarted) -> str:
+    known = (
+        f"{count(event.steps)} steps",
+        f"{count(event.images)} images" if event.images > 0 else "",
+        f"{size(event.write_bytes)} to write" if event.write_bytes > 0 else "",
+    )
+    return ", ".join(text for text in known if text)
+
+
 def _words(event: Event, verbose: bool) -> str:
     match event:
         case RunStarted():
-            size_text = f", {size(event.write_bytes)} to write" if event.write_bytes else ""
-            return f"{event.verb} {event.root}: {count(event.steps)} steps, {count(event.images)} images{size_text}"
+            return f"{event.verb} {event.root}".strip() + f": {_amount(event)}"
         case Proved():
             how = "as published" if event.published else "not compared with a published one"
             return f"proved {event.archive}: {event.algorithm} {event.digest[:16]} {how}"

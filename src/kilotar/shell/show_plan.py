@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from kilotar.events import Outcome
-from kilotar.model.report import Forecast, Status, WhyRow
+from kilotar.model.report import Forecast, OutputState, Status, WhyRow
 from kilotar.shell.text import columns, field, one_line
 from kilotar.shell.units import both_units, count, duration, size
 
@@ -57,8 +57,7 @@ def show_status(status: Status) -> list[str]:
     lines += [
         field(
             "output",
-            f"{o.name}  {o.folder}  {'complete' if o.complete else 'not complete'}: "
-            f"{count(o.steps_done)} of {count(o.steps)} steps, plan {o.plan_id[:12]}",
+            f"{o.name}  {o.folder}  {_how_far(o)}, plan {o.plan_id[:12]}",
         )
         for o in status.outputs
     ]
@@ -66,6 +65,10 @@ def show_status(status: Status) -> list[str]:
     if not status.outputs:
         lines.append(field("next", f"kilotar prepare {status.root} --from FOLDER"))
     return lines
+
+
+def _how_far(output: OutputState) -> str:
+    return "complete" if output.complete else f"{count(output.steps_done)} of {count(output.steps)} steps"
 
 
 def show_why(rows: Sequence[WhyRow], verbose: bool) -> list[str]:

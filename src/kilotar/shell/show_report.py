@@ -5,6 +5,7 @@ Rules guarded: quiet success, loud problems; every number is the report's; every
 
 from __future__ import annotations
 
+import shlex
 from itertools import groupby
 
 from kilotar.events import Finding, Outcome
@@ -15,19 +16,23 @@ from kilotar.shell.units import count, duration, size
 __all__ = ["show_labels", "show_problems", "show_report"]
 
 EXAMPLES = 5
+DIGITS = 16
 
 
 def show_report(report: Report) -> list[str]:
     """Give the summary of a run as lines."""
     lines = [_headline(report)]
-    lines += [field("proof", _archive_proof(archive)) for archive in report.archives]
+    if report.verb != "verify":
+        lines += [field("proof", _archive_proof(archive)) for archive in report.archives]
     if not report.verified:
         lines.append(field("warning", "archives are not the published ones (--unverified); the provenance says so"))
-    lines += [_folder(output) for output in report.outputs]
+    lines += [field("folder", _output(output, report.verb)) for output in report.outputs]
     lines += show_labels(report.labels)
     lines += show_problems(report.findings)
     if report.path:
         lines.append(field("report", report.path))
+    if report.verb == "verify" and report.problems and not report.next_steps:
+        lines.append(field("fix", f"kilotar verify {shlex.quote(report.root)} --repair"))
     lines += [field("next" if at == 0 else "", step) for at, step in enumerate(report.next_steps)]
     return lines
 
@@ -62,18 +67,21 @@ def _archive_proof(archive: ArchiveFact) -> str:
     if not archive.digest:
         return f"{archive.name} {size(archive.size_bytes)}, no digest taken"
     how = "as published" if archive.published else "NOT compared with a published digest"
-    return f"{archive.name} {archive.algorithm} {archive.digest} {how}"
+    return f"{archive.name} {archive.algorithm} {archive.digest[:DIGITS]} {how}"
 
 
-def _folder(output: OutputFact) -> str:
-    written = f"{size(output.written_bytes)} written"
-    linked = f", {count(output.linked)} linked" if output.linked else ""
-    manifest = f"; manifest sha256 {output.manifest_sha256[:16]}" if output.manifest_sha256 else ""
-    return field(
-        "folder",
-        f"{output.folder}   {output.name} {output.outcome}: {count(output.files)} files, "
-        f"{count(output.images)} images, {size(output.size_bytes)} ({written}{linked}){manifest}",
-    )
+def _output(output: OutputFact, verb: str) -> str:
+    parts = [
+        f"{count(output.files)} files",
+        f"{count(output.images)} images" if output.images else "",
+        size(output.size_bytes),
+        f"{size(output.written_bytes)} written"
+        if verb != "verify" and output.written_bytes != output.size_bytes
+        else "",
+        f"{count(output.linked)} linked" if output.linked else "",
+        f"manifest sha256 {output.manifest_sha256[:DIGITS]}" if output.manifest_sha256 else "",
+    ]
+    return f"{output.folder}   {output.name} {output.outcome}: {', '.join(part for part in parts if part)}"
 
 
 def show_labels(proof: LabelProof | None) -> list[str]:
