@@ -9,7 +9,7 @@ import pytest
 
 from kilotar.errors import OurError
 from kilotar.exec.base import TaskEnded, TaskResult
-from kilotar.exec.threads import ThreadExecutor
+from kilotar.exec.threads import ThreadExecutor, map_in_order
 
 BOUND_S = 20.0
 
@@ -94,3 +94,23 @@ def test_a_stuck_thread_does_not_keep_the_interpreter_from_ending() -> None:
         "begun.wait()\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=BOUND_S)
+
+
+def test_answers_come_in_the_order_of_the_items_whichever_is_ready_first() -> None:
+    last_is_ready = threading.Event()
+
+    def work(item: str) -> str:
+        if item == "last":
+            last_is_ready.set()
+        assert last_is_ready.wait(BOUND_S)
+        return item.upper()
+
+    assert list(map_in_order(work, ["first", "last"], 2)) == ["FIRST", "LAST"]
+
+
+def test_a_failure_comes_when_its_turn_comes() -> None:
+    answers = map_in_order(lambda item: 1 // item, [1, 0, 1], 2)
+
+    assert next(answers) == 1
+    with pytest.raises(ZeroDivisionError):
+        next(answers)

@@ -8,16 +8,29 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from kilotar.errors import OurError, WorkerLost
 from kilotar.exec.base import Put, Task, perform
 
-__all__ = ["ThreadExecutor"]
+__all__ = ["ThreadExecutor", "map_in_order"]
 
 CLOSE_GRACE_S = 10.0
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+def map_in_order(work: Callable[[Item], Answer], items: Iterable[Item], threads: int) -> Iterator[Answer]:
+    """Give the answer to every item in the order of the items, worked on by threads.
+
+    Raises: what `work` raised, when its turn comes.
+    """
+    with ThreadPoolExecutor(threads) as pool:
+        yield from pool.map(work, items)
 
 
 class ThreadExecutor:
