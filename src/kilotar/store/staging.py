@@ -18,7 +18,7 @@ from kilotar.store.files import FILE_MODE, fsync_folder, sync_file_system, write
 
 __all__ = ["Staging", "StagingWriter"]
 
-_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _NO_LINKS = frozenset((errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP))
 _COPY_BYTES = 1 << 20
 
@@ -104,11 +104,19 @@ class StagingWriter:
         parent, _, name = path.rpartition("/")
         if parent != self._parent:
             self._enter(parent)
-        fd = os.open(name, _FLAGS, FILE_MODE, dir_fd=self._fd)
+        fd = self._create(name)
         try:
             write_all(fd, data)
         finally:
             os.close(fd)
+
+    def _create(self, name: str) -> int:
+        """Make a new file. A leftover is unlinked, never cut: it may be a second name of a finished tree's file."""
+        try:
+            return os.open(name, _FLAGS, FILE_MODE, dir_fd=self._fd)
+        except FileExistsError:
+            os.unlink(name, dir_fd=self._fd)
+            return os.open(name, _FLAGS, FILE_MODE, dir_fd=self._fd)
 
     def link(self, path: str, source: Path) -> bool:
         """Give a file a second name, or copy it where links are not to be had; tell whether it is a link."""
@@ -131,7 +139,7 @@ class StagingWriter:
         """Copy, as a reflink where the file system has them: copy_file_range clones on btrfs and XFS."""
         read_fd = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
-            fd = os.open(name, _FLAGS, FILE_MODE, dir_fd=self._fd)
+            fd = self._create(name)
             try:
                 _copy_bytes(read_fd, fd)
             finally:
