@@ -47,6 +47,8 @@ def prepare(request: Request, emit: Emit = ignore) -> Report:
     Raises: KilotarError; KeyboardInterrupt after a clean stop, when the same request resumes.
     """
     started = time.monotonic()
+    for name in request.formats:
+        parse_options(find_sink(name), request.options_of(name))  # a wrong word is told before anything is made
     edition = load_edition(request.edition)
     workspace = Workspace(request.root)
     workspace.create()
