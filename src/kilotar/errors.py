@@ -107,8 +107,8 @@ def _rebuild(kind: type[KilotarError], what: str, seen: str, fix: str) -> Kilota
 
 
 def plain(text: str) -> str:
-    """Escape control characters and lone surrogates, so that names out of archives cannot steer a terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode("ascii") for c in text)
+    """Escape line ends, control characters and lone surrogates: names out of archives neither steer nor forge lines."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 class YourError(KilotarError):

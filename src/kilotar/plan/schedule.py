@@ -241,7 +241,7 @@ class Scheduler:
                 horizon[step.archive] = min(max(step.stop, step.start + self._lead_bytes), self._sizes[step.archive])
                 if len(horizon) == len(self._unproved):
                     break
-        return {name: horizon.get(name, self._sizes[name]) for name in self._unproved}
+        return {name: horizon.get(name, size) for name, size in self._sizes.items() if name in self._unproved}
 
     def _end(self) -> list[Command]:
         busy = self._running or self._committing or self._written or self._sealing
