@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from kilotar.events import Finding, Found, Landed, Note, Outcome, RunStarted, StepEnded
+from kilotar.events import Finding, Found, Landed, Note, Outcome, RunEnded, RunStarted, StepEnded
 from kilotar.shell.bars import Bars, bar, picture
 from kilotar.shell.progress import Progress
 
@@ -31,7 +31,7 @@ def test_a_picture_has_a_row_an_archive_one_for_the_work_and_one_for_the_disk() 
     assert picture(progress(), 0.0, 100, 321 * 10**9) == [
         "  prove  ILSVRC2012_img_train.tar ██████████████░░░░░░  71 %  71 B of 100 B",
         "  write                           ███████████░░░░░░░░░  58 %  580 of 1,000 images",
-        "  disk 321.00 GB free   1 problems   Ctrl-C stops safely; run again to resume",
+        "  disk 321.00 GB free   1 problem   Ctrl-C stops safely; run again to resume",
     ]
 
 
@@ -68,6 +68,18 @@ def test_the_last_picture_stays_and_the_cursor_comes_back() -> None:
     assert "580 of 1,000 images" in text
     assert "truncated: a.JPEG: cut" in text
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
+
+
+def test_a_run_that_failed_at_once_draws_nothing_over_what_comes_next() -> None:
+    assert drawn(Terminal(), RunEnded("prepare", Outcome.FAILED, "E-DECISION")) == ""
+
+
+def test_a_second_run_begins_with_a_picture_of_its_own() -> None:
+    text = drawn(Terminal(), *EVENTS, RunEnded("prepare", Outcome.DONE), RunStarted("verify", "/", 1, 7, 0))
+
+    assert text.count("\x1b[?25l") == 2
+    assert "ILSVRC2012" not in text[text.rindex("\x1b[?25l") :]
+    assert "0 of 7 images" in text
 
 
 def test_names_are_neither_markup_nor_control_codes() -> None:

@@ -168,6 +168,13 @@ def test_problems_are_exit_3_with_a_table(library: Library, kt: Run) -> None:
     assert "n02105855_2933.JPEG" in ended.out
 
 
+def test_a_bad_verify_leads_to_the_repair_and_a_repair_not_to_itself(library: Library, kt: Run) -> None:
+    library.gives["verify"] = replace(REPORT, verb="verify", root="/my data", findings=(TRUNCATED,))
+
+    assert kt("verify").out.endswith("  fix      kilotar verify '/my data' --repair\n")
+    assert "--repair" not in kt("verify", "--repair").out
+
+
 @pytest.mark.parametrize(("outcome", "code"), [(Outcome.KEPT, 0), (Outcome.FAILED, 3), (Outcome.BLOCKED, 130)])
 def test_an_outcome_that_is_not_done_is_not_exit_0_unless_nothing_was_to_do(
     library: Library, kt: Run, outcome: Outcome, code: int

@@ -77,7 +77,7 @@ def test_the_line_holds_proof_work_problems_and_disk() -> None:
 
     assert progress.line(2, 321_000_000_000) == (
         "prove train.tar 71.0% 71.00 MB of 100.00 MB 35.00 MB/s | "
-        "write 58.0% 580 of 1,000 images 290/s 1.4 s left | 1 problems | free 321.00 GB"
+        "write 58.0% 580 of 1,000 images 290/s 1.4 s left | 1 problem | free 321.00 GB"
     )
 
 

@@ -33,7 +33,7 @@ def test_the_result_is_on_stdout_and_the_talk_on_stderr(talking: Library, kt: Ru
     ended = kt("prepare", "data")
 
     assert "Done in" in ended.out
-    assert "prepare data: 1 steps, 10 images" in ended.err
+    assert "prepare data: 1 step, 10 images" in ended.err
     assert "Done in" not in ended.err
     assert "\x1b" not in ended.err + ended.out
 

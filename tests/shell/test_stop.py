@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -64,11 +64,26 @@ def test_the_second_signal_leaves_at_once() -> None:
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
         assert process.stderr.readline() == "stopping\n"
-        process.send_signal(signal.SIGINT)
+        for _ in range(300):
+            process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=0.1)
+                break
         err = process.communicate(timeout=30)[1]
 
     assert process.returncode == 130
     assert "Traceback" not in err
+
+
+def test_a_burst_of_signals_is_one_wish_to_stop() -> None:
+    with working() as process:
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
+        err = process.communicate(timeout=30)[1]
+
+    assert process.returncode in (130, 143)
+    assert err.endswith("stopped; nothing is lost; run the same command again\n")
 
 
 def test_a_hang_up_that_nohup_ignores_stays_ignored() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kilotar.shell.units import both_units, count, duration, percent, size
+from kilotar.shell.units import both_units, count, counted, duration, percent, size
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,10 @@ def test_times_have_two_parts(seconds: float, text: str) -> None:
 
 def test_a_share_is_never_above_100_nor_made_up() -> None:
     assert (percent(1, 2), percent(3, 2), percent(1, 0)) == (50.0, 100.0, 0.0)
+
+
+def test_one_is_singular() -> None:
+    assert [counted(number, "problem") for number in (0, 1, 2000)] == ["0 problems", "1 problem", "2,000 problems"]
 
 
 def test_counts_have_commas() -> None:

@@ -15,11 +15,11 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from kilotar.events import Event, RunStarted
+from kilotar.events import Event, Landed, RunEnded, RunStarted, StepStarted
 from kilotar.shell.progress import Progress
 from kilotar.shell.reporters import Told, free_bytes
 from kilotar.shell.text import one_line
-from kilotar.shell.units import count, percent, size
+from kilotar.shell.units import counted, percent, size
 
 __all__ = ["Bars", "bar", "picture"]
 
@@ -49,9 +49,12 @@ class Bars:
         with self._lock:
             self._progress.see(event, self._clock())
             text = "" if isinstance(event, RunStarted) else self._told(event)
-        self._start()
+        if isinstance(event, RunStarted | Landed | StepStarted):
+            self._start()
         if text:
             self._console.print(Text(text))
+        if isinstance(event, RunEnded):
+            self._stop()
 
     def _start(self) -> None:
         with self._starting:
@@ -65,6 +68,15 @@ class Bars:
                 )
                 self._live.start(refresh=True)
 
+    def _stop(self) -> None:
+        """Leave the last picture where it is; whatever runs next begins with one of its own."""
+        with self._starting:
+            live, self._live = self._live, None
+            if live is not None:
+                live.stop()
+        with self._lock:
+            self._progress = Progress()
+
     def _draw(self) -> Text:
         with self._lock:
             lines = picture(self._progress, self._clock(), self._console.width, free_bytes(self._progress.run.root))
@@ -73,8 +85,7 @@ class Bars:
         return Text("\n".join(lines), no_wrap=True, overflow="ellipsis")
 
     def close(self) -> str:
-        if self._live is not None:
-            self._live.stop()
+        self._stop()
         with self._lock:
             for line in self._told.rest():
                 self._console.print(Text(line))
@@ -92,7 +103,7 @@ def picture(progress: Progress, now_s: float, width: int, free: int) -> list[str
     bar_cells = 20 if width >= 100 else 12 if width >= 72 else 0
     lines = [_row(row, name_cells, bar_cells) for row in rows]
     disk = f"disk {size(free)} free   " if free >= 0 else ""
-    lines.append(f"  {disk}{count(progress.problems)} problems   Ctrl-C stops safely; run again to resume")
+    lines.append(f"  {disk}{counted(progress.problems, 'problem')}   Ctrl-C stops safely; run again to resume")
     return [line if len(line) <= width else line[: max(0, width - 1)] + "~" for line in lines]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,6 +15,7 @@ from kilotar.shell.commands_make import ROOT, answer_report, ask_library
 from kilotar.shell.flags import JOBS, Talk, Wanted
 from kilotar.shell.show_plan import show_status, show_why
 from kilotar.shell.stage import Answer, perform
+from kilotar.shell.text import field
 
 __all__ = ["status", "verify", "why"]
 
@@ -40,9 +43,16 @@ def verify(
     root = root.expanduser()
 
     def work(emit: Emit) -> Answer:
-        return answer_report(kilotar.verify(root, level=_level(quick, deep), repair=repair, jobs=jobs, on_event=emit))
+        report = kilotar.verify(root, level=_level(quick, deep), repair=repair, jobs=jobs, on_event=emit)
+        answer = answer_report(report)
+        fixes = report.problems and not repair
+        return replace(answer, lines=[*answer.lines, *([_repair_line(report.root)] if fixes else [])])
 
     return perform("verify", talk, work, root)
+
+
+def _repair_line(root: str) -> str:
+    return field("fix", f"kilotar verify {shlex.quote(root)} --repair")
 
 
 def _level(quick: bool, deep: bool) -> Level:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from kilotar.events import Event, Found, Landed, Note, Outcome, Proved, RunEnded, RunStarted, StepEnded
 from kilotar.model.ranges import ByteRange, Ranges
 from kilotar.shell.text import one_line
-from kilotar.shell.units import count, duration, percent, size
+from kilotar.shell.units import count, counted, duration, percent, size
 
 __all__ = ["DOING", "ArchiveProgress", "Progress", "Rate", "sentence"]
 
@@ -143,7 +143,7 @@ class Progress:
             for name in open_archives
         ]
         parts.append(f"{self.word} {self.share:.1f}% {self.work_text(now_s)}")
-        parts.append(f"{count(self.problems)} problems")
+        parts.append(counted(self.problems, "problem"))
         if free_bytes >= 0:
             parts.append(f"free {size(free_bytes)}")
         return " | ".join(" ".join(part.split()) for part in parts)
@@ -156,8 +156,8 @@ def sentence(event: Event, verbose: bool) -> str:
 
 def _amount(event: RunStarted) -> str:
     known = (
-        f"{count(event.steps)} steps",
-        f"{count(event.images)} images" if event.images > 0 else "",
+        counted(event.steps, "step"),
+        counted(event.images, "image") if event.images > 0 else "",
         f"{size(event.write_bytes)} to write" if event.write_bytes > 0 else "",
     )
     return ", ".join(text for text in known if text)
@@ -177,7 +177,7 @@ def _words(event: Event, verbose: bool) -> str:
             return event.text if event.level == "info" else f"{event.level}: {event.text}"
         case StepEnded() if event.outcome is Outcome.FAILED or verbose:
             return f"{event.outcome} {event.key}" + (f": {event.reason}" if event.reason else "")
-        case RunEnded() if verbose or event.reason:
+        case RunEnded() if verbose:
             return f"{event.verb} {event.outcome}" + (f": {event.reason}" if event.reason else "")
         case _:
             return ""

@@ -5,13 +5,13 @@ Rules guarded: quiet success, loud problems; every number is the report's; every
 
 from __future__ import annotations
 
-import shlex
+from collections import Counter
 from itertools import groupby
 
 from kilotar.events import Finding, Outcome
 from kilotar.model.report import ArchiveFact, LabelProof, OutputFact, Report, SplitFact
 from kilotar.shell.text import columns, field, one_line
-from kilotar.shell.units import count, duration, size
+from kilotar.shell.units import count, counted, duration, size
 
 __all__ = ["show_labels", "show_problems", "show_report"]
 
@@ -31,8 +31,6 @@ def show_report(report: Report) -> list[str]:
     lines += show_problems(report.findings)
     if report.path:
         lines.append(field("report", report.path))
-    if report.verb == "verify" and report.problems and not report.next_steps:
-        lines.append(field("fix", f"kilotar verify {shlex.quote(report.root)} --repair"))
     lines += [field("next" if at == 0 else "", step) for at, step in enumerate(report.next_steps)]
     return lines
 
@@ -43,7 +41,7 @@ def _headline(report: Report) -> str:
     parts = [part for part in (split_texts, f"{count(classes)} classes" if classes else "") if part]
     if report.checked and report.verb == "verify":
         parts.append(f"{count(report.checked)} checked")
-    parts.append(f"{count(len(report.problems))} problems")
+    parts.append(counted(len(report.problems), "problem"))
     return f"  {_ended(report)}   {', '.join(parts)}"
 
 
@@ -106,7 +104,8 @@ def show_problems(findings: tuple[Finding, ...]) -> list[str]:
         lines += ["  " + line for line in columns(("where", "byte", "why"), rows, frozenset({1}))]
         if len(found) > EXAMPLES:
             lines.append(f"    ... {count(len(found) - EXAMPLES)} more in the report (or: --json)")
-    known = sum(not f.is_problem for f in findings)
+    known = Counter(f.kind for f in findings if not f.is_problem)
     if known:
-        lines.append(field("known", f"{count(known)} oddities of the published set or of this choice; not errors"))
+        kinds = ", ".join(f"{count(number)} {kind}" for kind, number in sorted(known.items()))
+        lines.append(field("known", f"{kinds}: not errors"))
     return lines

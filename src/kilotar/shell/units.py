@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["both_units", "count", "duration", "percent", "size"]
+__all__ = ["both_units", "count", "counted", "duration", "percent", "size"]
 
 _STEPS = ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 _BINARY = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
@@ -11,6 +11,11 @@ _BINARY = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 def count(number: int) -> str:
     """Give 1281167 as "1,281,167"."""
     return f"{number:,}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Give a count with its noun: "1 problem", "2 problems"."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
 
 
 def size(size_bytes: float) -> str:
