@@ -5,40 +5,47 @@ Rules guarded: digests are gathered where an output carries them; lists of names
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from kilotar.events import Finding
 from kilotar.model.seams import Collection
 from kilotar.model.table import Rows
 from kilotar.sources.boxes import BoxBook, read_boxes
-from kilotar.store.index import PartSpan
-from kilotar.store.reading import open_archive
-from kilotar.work.indexing import index_part
+from kilotar.store.disks import turns
+from kilotar.store.index import Outline, PartSpan
+from kilotar.work.indexing import HEADER_THREADS, index_archive
 from kilotar.work.survey import Survey, SurveyedArchive
 from kilotar.work.tables import gather
-from kilotar.work.tasks import write_part
+from kilotar.work.tasks import hash_part
 
-__all__ = ["Gatherer", "count_images", "hash_part"]
+__all__ = ["Gatherer", "count_images"]
 
 
-def hash_part(archive: SurveyedArchive, span: PartSpan) -> Rows:
-    """Read a part, take the digest of every image, keep the rows in the index and give them.
+def hashed_rows(archive: SurveyedArchive, spans: tuple[PartSpan, ...]) -> Iterator[Rows]:
+    """Give the rows of parts with digests; a part that the index has not is read whole.
 
     Raises: ArchiveRefused, MachineError.
     """
-    write_part(archive.task(span, None), lambda sample: sample.name, None)
-    rows = archive.index.read_part(span)
-    return rows if rows is not None else Rows(b"", (), (), ())
+    for span in spans:
+        rows = archive.index.read_part(span)
+        if rows is None or not rows.has_digests:
+            rows = hash_part(archive.task(span, None))
+        yield rows
 
 
-def walk_headers(archive: SurveyedArchive, span: PartSpan) -> Rows:
-    """Read the headers of a part, keep its rows without digests and give them. Raises as `hash_part`."""
-    with open_archive(archive.local.path) as file:
-        rows = index_part(file, span, archive.local.about, _left_out)
-    archive.index.write_part(span, rows)
-    return rows
+def header_rows(archive: SurveyedArchive, spans: tuple[PartSpan, ...]) -> Iterator[Rows]:
+    """Give the rows of parts, with or without digests; of a part that the index has not the headers are read.
+
+    Members that are left out are reported by the step that reads their bytes, not here. Raises as `hashed_rows`.
+    """
+    local, parts = archive.local, Outline(spans)
+    threads = 1 if turns(local.path) else HEADER_THREADS
+    found = index_archive(local.path, local.about, parts, archive.index, _not_here, threads=threads)
+    return (rows for _, rows in found)
 
 
-def _left_out(finding: Finding) -> None:
-    """Members that are left out are reported by the step that reads their bytes."""
+def _not_here(finding: Finding) -> None:
+    """Reported elsewhere."""
 
 
 def count_images(archive: SurveyedArchive, span: PartSpan) -> int:
@@ -49,7 +56,7 @@ def count_images(archive: SurveyedArchive, span: PartSpan) -> int:
     count = archive.join.edition.by_wnid[span.wnid].train_images if published else 0
     if count > 0:
         return count
-    return len(archive.index.read_part(span) or walk_headers(archive, span))
+    return sum(len(rows) for rows in header_rows(archive, (span,)))
 
 
 class Gatherer:
@@ -64,9 +71,8 @@ class Gatherer:
         self._boxes: BoxBook | None = None
 
     def gather(self, digests: bool, *, boxes: bool = False) -> Collection:
-        """Give the chosen samples, with digests or without, with boxes or without. Raises as `hash_part`."""
-        refill = hash_part if digests else walk_headers
-        return gather(self._survey, refill, digests=digests, boxes=self.boxes() if boxes else None)
+        """Give the chosen samples, with digests or without, with boxes or without. Raises as `hashed_rows`."""
+        return gather(self._survey, hashed_rows if digests else header_rows, self.boxes() if boxes else None)
 
     def boxes(self) -> BoxBook | None:
         """Give the boxes of the surveyed archives, read once; None where there are none. Raises ArchiveRefused."""

@@ -24,10 +24,10 @@ from kilotar.store.reading import ArchiveFile, Window, open_archive
 from kilotar.work.member_names import NameRule, SkipReport, most_members
 from kilotar.work.repeats import Repeats
 
-__all__ = ["MemberBytes", "index_archive", "index_part", "walk_part"]
+__all__ = ["HEADER_THREADS", "MemberBytes", "index_archive", "index_part", "walk_part"]
 
 Found = Callable[[Finding], None]
-_THREADS = 8  # cold, each header is one random read of 4 kB: 8 in flight are 3 times as fast as one
+HEADER_THREADS = 8  # cold, each header is one random read of 4 kB: 8 in flight are 3 times as fast as one
 _MEMORY_RATE = 50e3  # members a second: only headers in memory come faster, and there threads are in each other's way
 
 
@@ -65,7 +65,7 @@ def index_part(file: ArchiveFile, span: PartSpan, archive: Archive, found: Found
 
 
 def index_archive(
-    path: Path, archive: Archive, outline: Outline, index: IndexFolder, found: Found, *, threads: int = _THREADS
+    path: Path, archive: Archive, outline: Outline, index: IndexFolder, found: Found, *, threads: int = HEADER_THREADS
 ) -> Iterator[tuple[PartSpan, Rows]]:
     """Give the rows of every part in the order of the outline, out of the index where they are in it.
 

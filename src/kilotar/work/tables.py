@@ -6,7 +6,7 @@ cache) is read again from the archive, never guessed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from kilotar.model.sample import NO_LABEL, Split
 from kilotar.model.seams import Collection
@@ -14,9 +14,9 @@ from kilotar.model.table import BoxSource, Part, Rows, SampleTable
 from kilotar.store.index import PartSpan
 from kilotar.work.survey import Survey, SurveyedArchive
 
-__all__ = ["Refill", "gather", "join_part"]
+__all__ = ["RowsOf", "gather", "join_part"]
 
-Refill = Callable[[SurveyedArchive, PartSpan], Rows]
+RowsOf = Callable[[SurveyedArchive, tuple[PartSpan, ...]], Iterable[Rows]]
 
 
 def join_part(archive: SurveyedArchive, span: PartSpan, rows: Rows, chosen: frozenset[str] | None) -> Part:
@@ -33,27 +33,20 @@ def _join(archive: SurveyedArchive, span: PartSpan, rows: Rows) -> Part:
     return Part(span.key, archive.local.name, rows, [wnid for wnid, _ in pairs], [label for _, label in pairs])
 
 
-def gather(survey: Survey, refill: Refill, *, digests: bool, boxes: BoxSource | None = None) -> Collection:
+def gather(survey: Survey, rows_of: RowsOf, boxes: BoxSource | None = None) -> Collection:
     """Give the chosen samples of every archive surveyed.
 
     Args:
-        refill:  reads a part whose rows the index has not.
-        digests: whether rows without digests count as missing.
+        rows_of: gives the rows of parts, in their order.
         boxes:   joined to the samples.
-    Raises: what `refill` raises.
+    Raises: what `rows_of` raises.
     """
-    tables = tuple(_table(archive, survey, refill, digests, boxes) for archive in survey.archives)
+    tables = tuple(_table(archive, survey, rows_of, boxes) for archive in survey.archives)
     wnids = survey.classes or tuple(synset.wnid for synset in survey.edition.classes)
     return Collection(survey.edition, tables, wnids, boxes)
 
 
-def _table(
-    archive: SurveyedArchive, survey: Survey, refill: Refill, digests: bool, boxes: BoxSource | None
-) -> SampleTable:
-    parts = []
-    for span in archive.chosen_parts(survey.chosen):
-        rows = archive.index.read_part(span)
-        if rows is None or (digests and not rows.has_digests):
-            rows = refill(archive, span)
-        parts.append(join_part(archive, span, rows, survey.chosen))
-    return SampleTable(archive.split, parts, boxes)
+def _table(archive: SurveyedArchive, survey: Survey, rows_of: RowsOf, boxes: BoxSource | None) -> SampleTable:
+    spans = archive.chosen_parts(survey.chosen)
+    pairs = zip(spans, rows_of(archive, spans), strict=True)
+    return SampleTable(archive.split, (join_part(archive, span, rows, survey.chosen) for span, rows in pairs), boxes)

@@ -17,13 +17,13 @@ from kilotar.errors import ArchiveRefused
 from kilotar.events import Finding
 from kilotar.model.edition import Archive, Edition
 from kilotar.model.sample import Extent, Sample, Split
-from kilotar.model.table import Part, RowsBuilder
+from kilotar.model.table import Part, Rows, RowsBuilder
 from kilotar.store.index import IndexFolder, PartSpan
 from kilotar.store.staging import Staging, StagingWriter
 from kilotar.work.indexing import MemberBytes, walk_part
 from kilotar.work.labels import LabelJoin
 
-__all__ = ["Listing", "PartDone", "PartTask", "link_part", "write_part"]
+__all__ = ["Listing", "PartDone", "PartTask", "hash_part", "link_part", "write_part"]
 
 Place = Callable[[Sample], str]
 _JPEG_START, _PNG_START = b"\xff\xd8\xff", b"\x89PNG"
@@ -177,6 +177,16 @@ def write_part(task: PartTask, place: Place, staging: Staging | None) -> PartDon
             writer.close()
     task.index.write_part(task.span, reader.rows.rows())
     return listing.done(task.key, tuple(reader.findings), one_class=bool(task.span.wnid))
+
+
+def hash_part(task: PartTask) -> Rows:
+    """Take the digest of every image of a part, keep the rows in the index and give them. Raises as `write_part`."""
+    reader = _PartReader(task)
+    for _ in reader.walk():
+        pass
+    rows = reader.rows.rows()
+    task.index.write_part(task.span, rows)
+    return rows
 
 
 def link_part(
