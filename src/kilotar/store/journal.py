@@ -2,7 +2,8 @@
 
 Rules guarded: a line is `<crc32 of the JSON, 8 hex> <JSON>\\n`; what is acknowledged is on the disk (fdatasync); replay
 stops at the first line that is torn or damaged, cuts the tail there and keeps the cut bytes beside; replay never raises
-for damage and never invents a record. Source: LevelDB's log format and the reliability study, section 5.1.
+for damage and never invents a record; what a failed append left is cut before the next, which it would hide.
+Source: LevelDB's log format and the reliability study, section 5.1.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ class Journal(Generic[Record]):
         if good < len(content):
             self._cut(content, good)
         os.lseek(self._fd, good, os.SEEK_SET)
+        self._good, self._is_torn = good, False
         fsync_folder(path.parent)
         return records
 
@@ -65,11 +67,23 @@ class Journal(Generic[Record]):
         """Add records; when this returns they are on the disk. Raises MachineError."""
         records = tuple(records)
         try:
-            write_all(self._fd, b"".join(map(self._line, records)))
-            os.fdatasync(self._fd)
+            self._append(b"".join(map(self._line, records)))
         except OSError as error:
             raise storage_error(error, f"append to the journal {self.path}") from error
         self.records += records
+
+    def _append(self, lines: bytes) -> None:
+        if self._is_torn:
+            os.ftruncate(self._fd, self._good)
+            os.lseek(self._fd, self._good, os.SEEK_SET)
+        self._is_torn = True
+        self._good += self._write(lines)
+        self._is_torn = False
+
+    def _write(self, lines: bytes) -> int:
+        size_bytes = write_all(self._fd, lines)
+        os.fdatasync(self._fd)
+        return size_bytes
 
     def _line(self, record: Record) -> bytes:
         text = self._encoder.encode(record)

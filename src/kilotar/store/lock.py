@@ -20,6 +20,8 @@ from kilotar.store.files import write_all
 
 __all__ = ["hold_lock", "lock_holder"]
 
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP)  # a file system without locks: renames keep the result right
+
 
 @contextmanager
 def hold_lock(path: Path) -> Iterator[None]:
@@ -27,7 +29,7 @@ def hold_lock(path: Path) -> Iterator[None]:
 
     Raises:
         Busy: another run holds it; names host, process and start.
-        MachineError: the file cannot be made.
+        MachineError: the file cannot be made or locked.
     """
     try:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
@@ -43,14 +45,19 @@ def hold_lock(path: Path) -> Iterator[None]:
 def _take(fd: int, path: Path) -> None:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in (errno.ENOLCK, errno.EOPNOTSUPP):
-            return  # a file system without locks: renames keep the result right
+        _sign(fd)
+    except BlockingIOError as error:
         raise Busy(
             "another run works under this root",
             seen=_holder(fd) or "its name could not be read",
             fix="wait for it, or stop it; the same command then goes on where it stopped",
         ) from error
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise storage_error(error, f"take the lock {path}") from error
+
+
+def _sign(fd: int) -> None:
     os.ftruncate(fd, 0)
     started = time.strftime("%Y-%m-%dT%H:%M:%S%z")
     write_all(fd, f"host {socket.gethostname()}, process {os.getpid()}, started {started}".encode())
@@ -61,15 +68,21 @@ def _holder(fd: int) -> str:
 
 
 def lock_holder(path: Path) -> str:
-    """Give who holds the lock, "" where nobody does. Raises OSError other than a missing file."""
+    """Give who holds the lock, "" where nobody does or the file system has no locks. Raises MachineError."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
         return ""
+    except OSError as error:
+        raise storage_error(error, f"open the lock {path}") from error
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
         return ""
     except BlockingIOError:
         return _holder(fd)
+    except OSError as error:
+        if error.errno in _NO_LOCKS:
+            return ""
+        raise storage_error(error, f"look at the lock {path}") from error
     finally:
         os.close(fd)
