@@ -54,8 +54,7 @@ def _index_all(surveyed: Survey, inputs: Inputs, slots: int, emit: Emit) -> tupl
     spans = {f"{a.split}/{span.key}": (a, span) for a in surveyed.archives for span in a.chosen_parts(surveyed.chosen)}
     steps = [step for archive in surveyed.archives for step in archive.steps(surveyed.chosen)]
     waiting = [step for step in steps if not _is_hashed(*spans[step.key])]
-    local = [archive.local for archive in surveyed.archives]
-    proofs = {archive.name: inputs.proof(archive) for archive in local if not inputs.is_proved(archive)}
+    proofs = inputs.proofs()
     emit(RunStarted("index", "", len(waiting), -1, 0))
     findings: list[Finding] = []
 
@@ -69,7 +68,7 @@ def _index_all(surveyed: Survey, inputs: Inputs, slots: int, emit: Emit) -> tupl
     scheduler = Scheduler(
         waiting,
         {name: proof.total_bytes for name, proof in proofs.items()},
-        landed={archive.name: archive.size_bytes for archive in local},
+        landed={a.local.name: a.local.size_bytes for a in surveyed.archives},
         slots=slots,
     )
     Engine(Job(scheduler, write, proofs, _nothing, record, _nothing), slots, emit).run()

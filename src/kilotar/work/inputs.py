@@ -140,6 +140,10 @@ class Inputs:
             return ArchiveFact(name, str(archive.path), archive.size_bytes)
         return ArchiveFact(name, str(archive.path), archive.size_bytes, known.algorithm, known.digest, known.published)
 
+    def proofs(self) -> dict[str, ProofTask]:
+        """Give the proofs that are still to be made of the archives found."""
+        return {name: self.proof(archive) for name, archive in self.found.items() if not self.is_proved(archive)}
+
     def proof(self, archive: LocalArchive) -> ProofTask:
         """Give the proof of an archive as work for the engine."""
         algorithm = archive.about.digest[0] or DEFAULT_ALGORITHM

@@ -18,10 +18,10 @@ from kilotar.model.table import SampleTable
 from kilotar.store.files import publish
 from kilotar.store.manifest import manifest_sha256
 from kilotar.store.workspace import Workspace
+from kilotar.work.completing import findings_of
 from kilotar.work.gathering import Gatherer
 from kilotar.work.inputs import Inputs
 from kilotar.work.labels import prove_labels
-from kilotar.work.making import findings_of
 from kilotar.work.output import Output
 from kilotar.work.survey import Survey, SurveyedArchive
 

@@ -1,0 +1,116 @@
+"""The last of an output: its side files, its list of files, its manifest.
+
+Rules guarded: every image is looked at once more, so that what a person or another program took away meanwhile is
+written anew; the manifest is the last thing written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from kilotar import __version__
+from kilotar.events import Finding
+from kilotar.model.sample import Sample
+from kilotar.model.seams import Collection, Written
+from kilotar.store.files import Folder
+from kilotar.store.manifest import SCHEMA, Manifest, write_files, write_manifest
+from kilotar.work.annotations import read_listing
+from kilotar.work.gathering import Gatherer
+from kilotar.work.inputs import Inputs
+from kilotar.work.labels import ORDER, prove_labels
+from kilotar.work.output import Output, StepRecord
+from kilotar.work.repair import rewrite, stands
+from kilotar.work.survey import Survey
+
+__all__ = ["complete", "findings_of"]
+
+
+def complete(
+    output: Output,
+    survey: Survey,
+    inputs: Inputs,
+    gatherer: Gatherer,
+    listings: tuple[Path, ...],
+    findings: tuple[Finding, ...],
+) -> None:
+    """Write side files, list of files and manifest of an output whose images stand in their place.
+
+    Args:
+        listings: lists of the XML that was written.
+        findings: what was found while the steps were made.
+    Raises: DigestMismatch where a lost image cannot be had again; ArchiveRefused, MachineError.
+    """
+    collection = gatherer.gather(output.sink.ABOUT.images, boxes=True)
+    side = output.sink.finish(collection, Folder(output.folder), output.options)
+    paths = {archive.local.name: archive.local.path for archive in survey.archives}
+    files = _Files(output, collection, paths, listings, side)
+    files_sha256 = write_files(output.facts, files)
+    recipe = output.recipe
+    facts = [inputs.fact(archive.local.name) for archive in survey.archives]
+    manifest = Manifest(
+        schema=SCHEMA,
+        plan_id=recipe.plan_id,
+        output=output.name,
+        sink_version=recipe.sink_version,
+        edition=recipe.edition,
+        splits=recipe.splits,
+        classes=recipe.classes,
+        options=recipe.options,
+        sources=tuple((fact.name, f"{fact.algorithm}:{fact.digest}") for fact in facts),
+        images=files.images,
+        files=files.count,
+        size_bytes=files.size_bytes,
+        files_sha256=files_sha256,
+        label_order=ORDER,
+        label_table_sha256=prove_labels(survey.edition).table_sha256,
+        findings=tuple(sorted((f.kind, f.where, f.why) for f in (*survey.findings, *findings))),
+        verified=all(fact.published for fact in facts),
+        made_by=f"kilotar {__version__}",
+    )
+    write_manifest(output.facts, manifest)
+
+
+class _Files:
+    """The files of a finished output; an image that is gone or cut is written anew. Counts are right after one pass."""
+
+    def __init__(
+        self,
+        output: Output,
+        collection: Collection,
+        archives: Mapping[str, Path],
+        listings: tuple[Path, ...],
+        side: tuple[Written, ...],
+    ) -> None:
+        self._output = output
+        self._collection = collection
+        self._archives = archives
+        self._listings = listings
+        self._side = side
+        self.images = self.count = self.size_bytes = 0
+
+    def __iter__(self) -> Iterator[Written]:
+        self.images = self.count = self.size_bytes = 0
+        for file in self._all():
+            self.count += 1
+            self.size_bytes += file.size_bytes
+            yield file
+
+    def _all(self) -> Iterator[Written]:
+        if self._output.sink.ABOUT.images:
+            yield from map(self._image, (sample for table in self._collection.tables for sample in table))
+        for listing in self._listings:
+            yield from read_listing(listing)
+        yield from self._side
+
+    def _image(self, sample: Sample) -> Written:
+        self.images += 1
+        file = Written(self._output.sink.place(sample), sample.at.size_bytes, sample.sha256.hex())
+        if not stands(self._output.folder / file.path, file.size_bytes):
+            rewrite(self._archives[sample.at.archive], sample, Folder(self._output.folder), file.path)
+        return file
+
+
+def findings_of(records: Iterable[StepRecord]) -> tuple[Finding, ...]:
+    """Give what was found in the data while the steps were made."""
+    return tuple(Finding(*finding) for record in records for finding in record.findings)
