@@ -13,6 +13,7 @@ import errno
 import hashlib
 import itertools
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -23,7 +24,9 @@ __all__ = ["Folder", "file_sha256", "fsync_folder", "publish", "sync_file_system
 
 FILE_MODE = 0o644
 PART_SUFFIX = ".part"
+_TEMPORARY = re.compile(r"\.[0-9a-f]+\.[0-9]+\.part", re.ASCII)
 _READ_BYTES = 1 << 20
+_TRY_AGAIN = (errno.EIO, errno.ENOENT)  # ENOENT: where locks are no-ops, another run may sweep our temporary file away
 _run = os.urandom(4).hex()
 _counter = itertools.count()
 
@@ -90,7 +93,7 @@ def publish(path: Path, chunks: Iterable[bytes | memoryview]) -> Written:
         try:
             return _publish_once(path, chunks)
         except OSError as error:
-            if error.errno != errno.EIO or iter(chunks) is chunks:
+            if error.errno not in _TRY_AGAIN or iter(chunks) is chunks:
                 raise
         return _publish_once(path, chunks)
     except OSError as error:
@@ -98,7 +101,7 @@ def publish(path: Path, chunks: Iterable[bytes | memoryview]) -> Written:
 
 
 def _publish_once(path: Path, chunks: Iterable[bytes | memoryview]) -> Written:
-    temporary = path.with_name(f".{_run}.{next(_counter)}{PART_SUFFIX}")
+    temporary = path.with_name(f".{os.getpid():x}{_run}.{next(_counter)}{PART_SUFFIX}")  # a fork has its parent's _run
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     fd = os.open(temporary, flags, FILE_MODE)
     try:
@@ -130,8 +133,8 @@ def sweep(folder: Path) -> int:
     removed = 0
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith(".") and entry.name.endswith(PART_SUFFIX):
-                os.unlink(entry.path)
+            if _TEMPORARY.fullmatch(entry.name):
+                _drop(Path(entry.path))
                 removed += 1
     return removed
 
@@ -154,12 +157,19 @@ class Folder:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._swept: set[Path] = set()
 
     def publish(self, path: str, chunks: Iterable[bytes | memoryview]) -> Written:
-        """Write one file durably below the root; folders on the way are made. Raises MachineError."""
+        """Write one file durably below the root; folders on the way are made, and freed of what a dead run left there.
+
+        Raises: MachineError.
+        """
         target = self.root / path
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
+            if target.parent not in self._swept:
+                sweep(target.parent)
+                self._swept.add(target.parent)
         except OSError as error:
             raise storage_error(error, f"make the folder of {path}") from error
         written = publish(target, chunks)

@@ -79,9 +79,15 @@ class Workspace:
             raise storage_error(error, f"make the folder {self.state}") from error
 
     def sweep(self) -> None:
-        """Remove temporary files of dead runs from the folders of the state. Call it under the lock."""
-        for folder, _, _ in os.walk(self.state):
-            sweep(Path(folder))
+        """Remove temporary files of dead runs from the root and the folders of the state. Call it under the lock.
+
+        Raises: MachineError.
+        """
+        try:
+            for folder in (self.root, *(folder for folder, _, _ in os.walk(self.state))):
+                sweep(Path(folder))
+        except OSError as error:
+            raise storage_error(error, f"tidy up {self.state}") from error
 
     def journal(self, plan_id: str) -> Path:
         return self.state / "journal" / f"{plan_id}.jsonl"
