@@ -222,11 +222,11 @@ def test_without_syncfs_all_file_systems_are_synced(tmp_path: Path, monkeypatch:
 
 
 def test_a_sweep_removes_temporary_files_of_dead_runs_and_nothing_else(tmp_path: Path) -> None:
-    for name in (".12ab34cd.0.part", ".99.7.part", "keep.part", ".keep", "keep"):
+    for name in (".12ab34cd.0.part", ".99.7.part", "keep.part", ".keep", "keep", ".1.part"):
         (tmp_path / name).touch()
 
     assert sweep(tmp_path) == 2
-    assert sorted(os.listdir(tmp_path)) == [".keep", "keep", "keep.part"]
+    assert sorted(os.listdir(tmp_path)) == [".1.part", ".keep", "keep", "keep.part"]
 
 
 def test_the_digest_of_a_file_is_that_of_all_its_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,6 +127,8 @@ def walk_files(folder: Path, manifest: Manifest) -> Iterator[Written]:
             raise LayoutRefused(f"{path} is not the list that its manifest names", fix="export again")
         with open(path, encoding="ascii", newline="\n") as lines:
             yield from map(_file, lines)
+    except FileNotFoundError as error:
+        raise LayoutRefused(f"{path} is gone", fix="export again") from error
     except OSError as error:
         raise storage_error(error, f"read {path}") from error
 
