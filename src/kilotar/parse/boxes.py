@@ -88,6 +88,8 @@ class _Reader:
     def read(self, xml: bytes) -> None:
         if len(xml) > self.limits.file_bytes:
             self._refuse(f"is longer than {self.limits.file_bytes} bytes", len(xml))
+        if b"\0" in xml:
+            self._refuse("holds NUL bytes, as UTF-16 does", xml[:8])
         parser = expat.ParserCreate(encoding="iso-8859-1" if b"iso-8859-1" in xml[:100].lower() else "utf-8")
         parser.buffer_text = True
         parser.XmlDeclHandler = self._declare

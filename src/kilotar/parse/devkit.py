@@ -90,6 +90,8 @@ def parse_meta(table: MetaTable, where: str) -> tuple[tuple[KitClass, ...], tupl
         )
         for at, number in enumerate(numbers, 1)
     ]
+    if "num_children" in table:
+        _check_counts(_column(table, where, "num_children"), rows, where)
     return _arrange(rows, where)
 
 
@@ -180,6 +182,14 @@ def _arrange(rows: list[KitClass], where: str) -> tuple[tuple[KitClass, ...], tu
     if [row.ilsvrc_id for row in classes] != list(range(1, len(classes) + 1)):
         _refuse(where, f"the numbers of its {len(classes)} classes must be 1 to {len(classes)}, each once")
     return classes, tuple(row for row in rows if row.children)
+
+
+def _check_counts(counts: Sequence[object], rows: Sequence[KitClass], where: str) -> None:
+    if len(counts) != len(rows):
+        _refuse(where, f"the column num_children has {len(counts)} rows", f"expected {len(rows)}")
+    for at, (count, row) in enumerate(zip(counts, rows, strict=True), 1):
+        if count != len(row.children):
+            _refuse(f"{where}, row {at}, num_children", f"{count}, but {len(row.children)} are listed")
 
 
 def _column(table: MetaTable, where: str, *names: str) -> list[object]:

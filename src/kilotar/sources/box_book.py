@@ -73,7 +73,8 @@ class BoxBookBuilder:
     """Collects boxes in the order of the archive, then sorts by key."""
 
     def __init__(self) -> None:
-        self._keys: list[bytes] = []
+        self._keys = bytearray()
+        self._key_ends = array("I")
         self._ends = array("I")
         self._sides = array("I")
         self._texts = array("I")
@@ -83,22 +84,26 @@ class BoxBookBuilder:
         for box in boxes:
             self._sides.extend((box.xmin, box.ymin, box.xmax, box.ymax))
             self._texts.extend((self._word(box.wnid), self._word(box.pose), box.truncated | box.difficult << 1))
-        self._keys.append(key.encode("ascii"))
+        self._keys += key.encode("ascii")
+        self._key_ends.append(len(self._keys))
         self._ends.append(len(self._sides) // 4)
 
     def _word(self, word: str) -> int:
         return self._words.setdefault(word, len(self._words))
+
+    def _key(self, row: int) -> bytes:
+        return bytes(self._keys[self._key_ends[row - 1] if row else 0 : self._key_ends[row]])
 
     def book(self, report: Callable[[Finding], None]) -> BoxBook:
         """Give the book; a key that stands twice keeps its first boxes."""
         keys, sides, texts = bytearray(), array("I"), array("I")
         key_ends, box_ends = array("I"), array("I")
         last = b""
-        for row in sorted(range(len(self._keys)), key=self._keys.__getitem__):
-            if self._keys[row] == last:
+        for row in array("I", sorted(range(len(self._ends)), key=self._key)):
+            if self._key(row) == last:
                 report(Finding("duplicate", f"{last.decode('ascii')}.xml", "a second file for this image is left out"))
                 continue
-            last = self._keys[row]
+            last = self._key(row)
             start, stop = self._ends[row - 1] if row else 0, self._ends[row]
             keys += last
             sides += self._sides[4 * start : 4 * stop]
