@@ -116,6 +116,7 @@ def test_every_honest_way_to_write_a_size_is_read(field: bytes, size: int) -> No
         (b"+0000000012\0", "not a number"),
         (b"12 34\0\0\0\0\0\0\0", "not a number"),
         (b"12\0junkjunk\0", "not a number"),
+        (b"0000000\0" + b"1234", "not a number"),
         (b"\0" * 12, "not a number"),
         (b" " * 12, "not a number"),
         (b"\x81" + bytes(11), "not a number"),
@@ -333,6 +334,7 @@ def test_bytes_behind_the_nul_of_a_prefix_are_refused() -> None:
     ("switch", "data", "expected"),
     [
         ("directories", header(b"val/", kind=b"5") + A + END, [b"a.JPEG"]),
+        ("directories", A + header(b"val/", kind=b"5") + B + END, [b"a.JPEG", b"b.JPEG"]),
         ("ustar_prefix", header(b"a", magic=b"ustar\x0000", prefix=b"val/x") + END, [b"val/x/a"]),
         ("short_end", A, [b"a.JPEG"]),
         ("short_end", A + bytes(512), [b"a.JPEG"]),
@@ -384,6 +386,10 @@ def test_a_slice_must_end_with_a_member() -> None:
     ends = {0, len(A), len(A + B), len(whole)}
     for length in set(range(len(whole))) - ends:
         assert "cut short" in refused(whole[:length], slice_only=True).what
+
+
+def test_the_padding_of_the_last_member_of_a_slice_is_checked() -> None:
+    assert "padding" in refused(A[:-1] + b"!", slice_only=True).what
 
 
 def test_zeros_in_a_slice_are_no_end_but_a_broken_header() -> None:

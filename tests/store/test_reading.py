@@ -82,6 +82,8 @@ def test_after_a_failed_read_the_window_holds_nothing_stale(path: Path) -> None:
         with pytest.raises(StorageFailed):
             window.view(29_000, 4096)
 
+        with pytest.raises(StorageFailed):
+            window.view(29_000, 100)
         assert bytes(window.view(25_000, 100)) == DATA[25_000:25_100]
 
 

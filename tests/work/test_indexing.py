@@ -88,6 +88,14 @@ def test_folders_of_a_name_are_dropped(tmp_path: Path, raw: bytes) -> None:
     assert both_ways(tmp_path / "train.tar", span)[0] == [("n01440764_1.JPEG", 1024, 1)]
 
 
+def test_the_report_of_what_is_left_out_is_bounded(tmp_path: Path) -> None:
+    span = nest(tmp_path / "train.tar", tars.tar([(b"x%d" % number, b"1") for number in range(130)]))
+
+    _, findings = both_ways(tmp_path / "train.tar", span)
+
+    assert (len(findings), findings[-1].why) == (101, "30 more members left out")
+
+
 def test_a_member_too_large_for_an_image_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(member_names, "LARGEST_IMAGE_BYTES", 1000)
     span = nest(tmp_path / "train.tar", tars.tar([ONE, TWO]))

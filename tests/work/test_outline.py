@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -177,3 +178,13 @@ def test_a_second_look_takes_the_index_and_a_changed_file_is_walked_again(tmp_pa
 def test_an_archive_that_is_not_there_is_the_machines_error(tmp_path: Path) -> None:
     with pytest.raises(MachineError):
         open_index(tmp_path, tmp_path / "none.tar", FLAT)
+
+
+def test_a_sparse_file_of_a_terabyte_is_refused_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "val.tar"
+    for head, message in ((b"", "is not a tar file"), (flat(image(1)), "the archive ends here, but")):
+        path.write_bytes(head)
+        os.truncate(path, 1 << 40)
+
+        with pytest.raises(ArchiveRefused, match=message):
+            outline_archive(path, FLAT, open_index(tmp_path / "index", path, FLAT))

@@ -163,10 +163,10 @@ class Window:
         view = self._base if size <= len(self._base) else memoryview(bytearray(size))
         kept = 0
         if self._start <= offset < self._end:
-            kept = min(self._end - offset, len(view))
+            kept = self._end - offset  # less than size, or nothing had to move
             begin = offset - self._start
             view[:kept] = self._view[begin : begin + kept]
-        fill = max(size, kept, min(len(view), self._limit - offset))
+        fill = max(size, min(len(view), self._limit - offset))
         self._view, self._start, self._end = view, offset, offset  # nothing is held if the read fails
         self._file.read_into(offset + kept, view[kept:fill])
         self._end = offset + fill
