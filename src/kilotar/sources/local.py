@@ -33,6 +33,9 @@ class FileIdentity:
     ctime_ns: int
     inode: int
 
+    def __str__(self) -> str:
+        return f"{self.size_bytes}:{self.mtime_ns}:{self.ctime_ns}:{self.inode}"
+
 
 @dataclass(frozen=True, slots=True)
 class LocalArchive:
@@ -144,7 +147,8 @@ class Proof:
         """Read the whole file; give its digest in hex, "" when cancelled.
 
         Args:
-            on_landed: called with the number of bytes read so far, at least every 64 MiB, from the calling thread.
+            on_landed: called with the number of bytes read so far, at least every 64 MiB and before each wait, from the
+                calling thread.
         Raises: MachineError when the disk fails; ArchiveRefused when the file ends early or grows meanwhile.
         """
         path, total = self._archive.path, self._archive.size_bytes
@@ -164,6 +168,9 @@ class Proof:
         buffer = memoryview(bytearray(_READ_BYTES))
         at = told = 0
         while at < total:
+            if told < at and self._must_wait(at):  # who wanted it only this far may wait for the last of it
+                on_landed(at)
+                told = at
             if not self._may_read(at):
                 return ""
             count = os.preadv(fd, [buffer], at)
@@ -181,6 +188,10 @@ class Proof:
                 f"{self._archive.path} changed while it was read", fix="let its writer end, then run again"
             )
         return digest.hexdigest()
+
+    def _must_wait(self, at: int) -> bool:
+        with self._turn:
+            return self._allowed <= at
 
     def _may_read(self, at: int) -> bool:
         with self._turn:
