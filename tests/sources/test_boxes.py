@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import pickle
 from pathlib import Path
 
@@ -213,3 +214,22 @@ def test_the_book_is_compact_and_crosses_processes(tiny: Tiny, tmp_path: Path) -
     with budget(20.0, megabytes=4):  # a box object each would be 1.2 MB more, the XML 1.5 MB
         book, _ = read(tiny, many)
     assert len(book) == 3000 and len(pickle.dumps(book)) < 3000 * 60
+
+
+def test_a_folder_with_pipes_and_loops_is_read_to_its_end(tiny: Tiny, tmp_path: Path) -> None:
+    name, xml = xmls(tiny, Split.TRAIN)[0]
+    (tmp_path / name).parent.mkdir()
+    (tmp_path / name).write_bytes(xml)
+    os.mkfifo(tmp_path / "n00000001_1.xml")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    (tmp_path / "n00000002_1.xml").symlink_to("/dev/zero")
+    with budget():
+        book, findings = read(tiny, tmp_path)
+    assert len(book) == 1 and findings == ()
+
+
+def test_a_folder_with_more_files_than_allowed_is_refused(tiny: Tiny, tmp_path: Path) -> None:
+    for number in range(4):
+        (tmp_path / f"{number}.xml").write_bytes(b"")
+    with pytest.raises(ArchiveRefused, match="more than 3 files"):
+        list(walk_annotations(tmp_path, Split.TRAIN, tiny.edition, BoxLimits(files=3)))

@@ -23,6 +23,7 @@ MAX_EXPANDED_BYTES = 64 << 20
 MAX_ELEMENTS = 1_000_000
 MAX_DEPTH = 4
 _MAX_FIELDS = 64
+_MATRIX_COST = 10  # a matrix of nothing still costs its reader as much as ten numbers
 
 _MATRIX, _COMPRESSED, _INT8, _INT32, _UINT32, _UTF8 = 14, 15, 1, 5, 6, 16
 _CELL, _STRUCT, _CHAR = 1, 2, 4
@@ -131,7 +132,7 @@ def _check_matrix(cursor: _Cursor, where: str, depth: int, budget: _Budget) -> N
     if depth > MAX_DEPTH:
         _refuse(where, f"is nested more than {MAX_DEPTH} deep")
     kind, elements = _check_matrix_head(cursor, where)
-    budget.spend(elements + 1, where)
+    budget.spend(elements + _MATRIX_COST, where)
     if kind == _STRUCT:
         _check_struct(cursor, where, depth, budget, elements)
     elif kind == _CELL:

@@ -6,6 +6,7 @@ is reported and the others go on; an archive that is itself damaged is refused.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -34,7 +35,7 @@ def walk_annotations(
     limits: BoxLimits | None = None,
     report: Report = lambda finding: None,
 ) -> Iterator[Annotation]:
-    """Yield the XML files of one split, in the order of the archive, or sorted by path in a folder.
+    """Yield the XML files of one split, in the order of the archive, or folder by folder.
 
     Args:
         path:   of a .tar.gz, .tgz or .tar, or of a folder.
@@ -86,16 +87,27 @@ def _stem(name: str) -> str:
 
 
 def _walk_folder(folder: Path, limits: BoxLimits) -> Files:
-    """Yield path below the folder and bytes of each file; None for one that is too long."""
+    """Yield path below the folder and bytes of each file, folder by folder; None for one that is too long."""
+    number = 0
     try:
-        for number, path in enumerate(sorted(folder.rglob("*.xml"))):
-            if number >= limits.files:
-                raise ArchiveRefused(f"{folder.name} holds more than {limits.files} files")
-            with path.open("rb") as file:
-                xml = file.read(limits.file_bytes + 1)
-            yield _shown(path.relative_to(folder).as_posix()), xml if len(xml) <= limits.file_bytes else None
+        for below, folders, names in os.walk(folder, onerror=_raise):
+            folders.sort()
+            for name in sorted(names):
+                path = Path(below, name)
+                if not name.endswith(".xml") or not path.is_file():
+                    continue
+                number += 1
+                if number > limits.files:
+                    raise ArchiveRefused(f"{folder.name} holds more than {limits.files} files")
+                with path.open("rb") as file:
+                    xml = file.read(limits.file_bytes + 1)
+                yield _shown(path.relative_to(folder).as_posix()), xml if len(xml) <= limits.file_bytes else None
     except OSError as error:
         raise storage_error(error, f"read {folder}") from error
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _walk_tar(path: Path, limits: BoxLimits) -> Files:
