@@ -201,3 +201,10 @@ def test_an_endless_file_is_refused(tmp_path: Path) -> None:
         file.truncate(1 << 40)
     with budget(), pytest.raises(EditionRefused, match="too long"):
         load_edition(str(path))
+
+
+def test_the_example_in_the_docs_is_an_edition(write: Write) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "editions.md").read_text("utf-8")
+    edition = load_edition(write(page.split("```toml\n")[1].split("```")[0]))
+    assert edition.name == "birds" and edition.val_labels == (1, 0)
+    assert len(edition.archives) == 2 and len(edition.classes) == 2
