@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -233,3 +234,13 @@ def test_a_folder_with_more_files_than_allowed_is_refused(tiny: Tiny, tmp_path: 
         (tmp_path / f"{number}.xml").write_bytes(b"")
     with pytest.raises(ArchiveRefused, match="more than 3 files"):
         list(walk_annotations(tmp_path, Split.TRAIN, tiny.edition, BoxLimits(files=3)))
+
+
+def test_an_editions_own_pattern_lets_no_harmful_name_through(tiny: Tiny, tmp_path: Path) -> None:
+    lax = replace(
+        tiny.edition,
+        archives=tuple(replace(archive, member="(?P<number>.*)") for archive in tiny.edition.archives),
+    )
+    names = ["..xml", "a b.xml", "a,b.xml", "\x1b[2J.xml", "-rf.xml", "x" * 90 + ".xml", "٣.xml"]
+    found = list(walk_annotations(written(tmp_path, [(name, b"") for name in names]), Split.VAL, lax))
+    assert found == []

@@ -24,6 +24,7 @@ __all__ = ["Report", "walk_annotations"]
 
 # XML is read in memory and named by its stem alone, so dialects of tar can do no harm here.
 _RULES = Strictness(directories=True, ustar_prefix=True, long_names=True, pax_headers=True)
+_STEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}", re.ASCII)  # whatever an edition's own pattern would take
 Report = Callable[[Finding], None]
 Files = Iterator[tuple[str, bytes | None]]
 
@@ -67,7 +68,7 @@ class _Names:
 
     def wnid_of(self, name: str) -> str | None:
         """Give the class of the image, "" where the split has none; None for a name that is no image of the split."""
-        if not name.endswith(".xml") or not name.isascii():
+        if not name.endswith(".xml") or not _STEM.fullmatch(_stem(name)):
             return None
         matches = (pattern.fullmatch(f"{_stem(name)}.JPEG") for pattern in self._patterns)
         match = next((match for match in matches if match), None)
@@ -78,7 +79,7 @@ class _Names:
             return groups["wnid"] if groups["wnid"] in self._edition.by_wnid else None
         try:
             return self._edition.val_wnid(int(groups["number"])) if self.split is Split.VAL else ""
-        except KeyError:
+        except (KeyError, ValueError):
             return None
 
 
