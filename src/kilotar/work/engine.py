@@ -100,12 +100,16 @@ class Engine:
             raise self._interrupt
 
     def _turn(self) -> None:
+        message: TaskResult | Landed | None = None
         try:
-            happening = self._take(self._inbox.get())
+            message = self._inbox.get()
+            happening = self._take(message)
         except KeyboardInterrupt as error:
             if self._interrupt is not None:
                 raise
             self._interrupt = error
+            if message is not None:
+                self._inbox.put(message)  # it was not dealt with yet, and its task would be waited for without end
             happening = schedule.Interrupted()
         if happening is not None:
             self._perform(self._job.scheduler.on(happening))
@@ -132,7 +136,7 @@ class Engine:
             return None  # cancelled
         try:
             self._job.proofs[archive].judge(digest)
-        except KilotarError as error:
+        except (KilotarError, OSError) as error:
             return self._fail(_PROOF + archive, error)
         return schedule.ProofEnded(archive)
 
@@ -167,7 +171,7 @@ class Engine:
                 self._clerk.submit(_COMMIT, self._job.commit)
             case schedule.Record(keys):
                 self._attempt(lambda: self._job.record(tuple(self._written.pop(key) for key in keys)))
-            case schedule.Seal():
+            case schedule.Seal() if self._error is None:  # the record just before it may have failed
                 self._attempt(self._job.seal, then=schedule.Sealed())
             case schedule.Stop(outcome):
                 self._outcome = outcome
