@@ -97,6 +97,10 @@ ROWS = {
     "no matrix": (element(9, bytes(8)), "must be a matrix; element type 9"),
     "damaged compression": (struct.pack("<II", 15, 8) + b"\x78\x9cABCDEF", "is damaged"),
     "compression cut short": (struct.pack("<II", 15, 12) + zlib.compress(GOOD)[:12], "cut short"),
+    "compression without its checksum": (
+        struct.pack("<II", 15, len(zlib.compress(GOOD)) - 4) + zlib.compress(GOOD)[:-4],
+        "a compressed part is cut short",
+    ),
     "bytes behind compression": (
         struct.pack("<II", 15, len(zlib.compress(GOOD)) + 4) + zlib.compress(GOOD) + b"more",
         "followed by other bytes",

@@ -244,3 +244,16 @@ def test_an_editions_own_pattern_lets_no_harmful_name_through(tiny: Tiny, tmp_pa
     names = ["..xml", "a b.xml", "a,b.xml", "\x1b[2J.xml", "-rf.xml", "x" * 90 + ".xml", "٣.xml"]
     found = list(walk_annotations(written(tmp_path, [(name, b"") for name in names]), Split.VAL, lax))
     assert found == []
+
+
+def test_a_wrong_checksum_is_noticed_where_the_archive_ends_with_a_piece_expanded(tiny: Tiny, tmp_path: Path) -> None:
+    """Archives are expanded in pieces of 256 kB; the checksum is then behind the last byte that the walk asks for."""
+    files = [(name.encode(), xml) for name, xml in xmls(tiny, Split.TRAIN)]
+    data = tar(files, end=bytes((256 << 10) - len(tar(files, end=b""))))
+    packed = bytearray(gzip.compress(data, mtime=0))
+    (tmp_path / "boxes.tgz").write_bytes(packed)
+    assert len(read(tiny, tmp_path / "boxes.tgz")[0]) == len(files)
+    packed[-8] ^= 1
+    (tmp_path / "boxes.tgz").write_bytes(packed)
+    with pytest.raises(ArchiveRefused, match="damaged"):
+        read(tiny, tmp_path / "boxes.tgz")

@@ -64,3 +64,12 @@ def test_a_claim_is_taken_only_from_a_gzip_file(tmp_path: Path, data: bytes, nam
 def test_a_file_that_is_not_there_is_the_machines_error(tmp_path: Path) -> None:
     with pytest.raises(MachineError):
         read_gunzipped(tmp_path / "none.gz", 1)
+
+
+def test_a_tail_is_noticed_where_the_stream_ends_with_a_piece_read(tmp_path: Path) -> None:
+    """The file is read in pieces of 256 kB; the end of the stream and of a piece fall together."""
+    piece = 256 << 10
+    (data,) = (bytes(n) for n in range(piece - 60, piece) if len(gzip.compress(bytes(n), 0)) == piece)
+    assert read_gunzipped(written(tmp_path, gzip.compress(data, 0)), piece) == data
+    with pytest.raises(ArchiveRefused, match="bytes behind its end"):
+        read_gunzipped(written(tmp_path, gzip.compress(data, 0) + b"\0"), piece)
