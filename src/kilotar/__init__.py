@@ -6,10 +6,12 @@ that `import kilotar` costs next to nothing.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
+import kilotar.plan  # noqa: F401 - first, so that no later import of this package hides the function `plan`
 from kilotar.events import Event, ignore
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ __all__ = [
     "verify",
     "why",
 ]
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # a library says nothing unless it is asked
 
 OnEvent = Callable[[Event], None]
 

@@ -18,7 +18,7 @@ def test_a_plan_is_a_table_with_both_units_once() -> None:
         "  write imagefolder  147.90 GB  143.00 GB  1,331,167   10 m 00",
         "  1,331,167 images; writes 143.00 GB (133.18 GiB); peak disk 143.10 GB (133.27 GiB).",
         "  inodes needed 1,331,170 of 38,000,000 free.  total about 10 m 12 (this disk writes 410.00 MB/s)",
-        "  Nothing was changed.  Run without --dry-run to start.",
+        "  Nothing was changed.  To start: kilotar prepare with the same flags, without --dry-run.",
     ]
 
 

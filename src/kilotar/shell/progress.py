@@ -128,9 +128,11 @@ class Progress:
         """Give how far the images are: counts, rate and time left."""
         if self.run.images <= 0:
             return f"{count(self.steps_done)} of {count(self.run.steps)} steps"
+        text = f"{count(self.images_done)} of {count(self.run.images)} images"
+        if self.images_done >= self.run.images:
+            return f"{text}  finishing"
         rate = self.rate.per_s(now_s, self.images_done - self.images_kept)
         left_s = self.left_s(now_s)
-        text = f"{count(self.images_done)} of {count(self.run.images)} images"
         text += f"  {count(round(rate))}/s" if rate > 0 else ""
         return text + (f"  {duration(left_s)} left" if left_s > 0 else "")
 

@@ -39,7 +39,7 @@ def show_forecast(forecast: Forecast) -> list[str]:
         f"peak disk {both_units(forecast.peak_bytes)}.{fits}",
         f"  inodes needed {count(forecast.files)} of {_inodes(forecast.free_inodes)} free.  "
         f"total about {duration(forecast.seconds)}{rate}",
-        "  Nothing was changed.  Run without --dry-run to start.",
+        "  Nothing was changed.  To start: kilotar prepare with the same flags, without --dry-run.",
     ]
 
 
