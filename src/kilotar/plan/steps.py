@@ -21,6 +21,7 @@ class Reason(enum.StrEnum):
     NEW = "new"
     LOST = "lost"
     CHANGED = "changed-size"
+    OTHER_SOURCE = "other-archive"
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,11 @@ class ArchiveIdentity:
     inode: int
     rules: str
 
+    @property
+    def file(self) -> str:
+        """The identity of the file alone, as text: see `kilotar.sources.local.FileIdentity`."""
+        return f"{self.size_bytes}:{self.mtime_ns}:{self.ctime_ns}:{self.inode}"
+
     @classmethod
     def of(cls, archive: Archive, status: os.stat_result) -> ArchiveIdentity:
         """Give the identity of an archive as it lies on disk."""

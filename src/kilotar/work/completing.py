@@ -16,6 +16,7 @@ from kilotar.model.seams import Collection, Written
 from kilotar.store.files import Folder
 from kilotar.store.manifest import SCHEMA, Manifest, write_files, write_manifest
 from kilotar.work.annotations import read_listing
+from kilotar.work.counts import count_findings
 from kilotar.work.gathering import Gatherer
 from kilotar.work.inputs import Inputs
 from kilotar.work.labels import ORDER, prove_labels
@@ -64,11 +65,15 @@ def complete(
         files_sha256=files_sha256,
         label_order=ORDER,
         label_table_sha256=prove_labels(survey.edition).table_sha256,
-        findings=tuple(sorted((f.kind, f.where, f.why) for f in (*survey.findings, *findings))),
+        findings=_sorted((*survey.findings, *findings, *count_findings(survey, collection.tables))),
         verified=all(fact.published for fact in facts),
         made_by=f"kilotar {__version__}",
     )
     write_manifest(output.facts, manifest)
+
+
+def _sorted(findings: Iterable[Finding]) -> tuple[tuple[str, str, str], ...]:
+    return tuple(sorted((finding.kind, finding.where, finding.why) for finding in findings))
 
 
 class _Files:

@@ -40,7 +40,7 @@ def forecast_run(
         if output.manifest is not None:
             steps.append(ForecastStep(output.name, 0, 0, 0, 0.0))
             continue
-        waiting = _waiting(output, workspace)
+        waiting = _waiting(output, workspace, surveyed.trusted)
         links = has_tree and request.link == "auto"
         size_bytes, files = _needs(surveyed, waiting)
         notes = every if any(step.key.startswith(BOXES) for step in waiting) else 0  # at most one XML an image
@@ -54,10 +54,10 @@ def forecast_run(
     return forecast(workspace.root, steps, images, rate)
 
 
-def _waiting(output: Output, workspace: Workspace) -> tuple[Step, ...]:
+def _waiting(output: Output, workspace: Workspace, trusted: frozenset[str]) -> tuple[Step, ...]:
     if output.manifest is not None:
         return ()
-    reasons = output.todo(output.recorded(workspace))
+    reasons = output.todo(output.recorded(workspace), trusted)
     return tuple(step for step, reason in reasons if reason is not Reason.RECORDED)
 
 

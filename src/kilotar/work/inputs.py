@@ -132,6 +132,13 @@ class Inputs:
         then = FileIdentity(known.size_bytes, known.mtime_ns, known.ctime_ns, known.inode)
         return known if then == archive.identity else None
 
+    def trusted(self) -> frozenset[str]:
+        """Give the identities of the files found, and of all that were proved to be published ones."""
+        proved = (
+            FileIdentity(r.size_bytes, r.mtime_ns, r.ctime_ns, r.inode) for r in self._journal.records if r.published
+        )
+        return frozenset(map(str, (*proved, *(archive.identity for archive in self.found.values()))))
+
     def fact(self, name: str) -> ArchiveFact:
         """Give what is known of a found archive."""
         archive = self.found[name]

@@ -10,10 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from kilotar.errors import DigestMismatch
 from kilotar.events import Emit
 from kilotar.plan.schedule import Scheduler
 from kilotar.plan.steps import Reason, Step
 from kilotar.store.index import PartSpan
+from kilotar.store.staging import remove_tree
 from kilotar.store.workspace import Workspace
 from kilotar.work.annotations import AnnotationTask, write_annotations
 from kilotar.work.completing import complete, findings_of
@@ -92,11 +94,15 @@ class Making:
             )
             job = Job(scheduler, self._write, proofs, self._commit, self._record, self._seal)
             Engine(job, self._setting.slots, self._setting.emit).run()
+        except DigestMismatch:
+            remove_tree(self._staging.folder)  # not the published images: nobody wants them
+            raise
         finally:
             self._journal.close()
 
     def _waiting(self) -> list[Step]:
-        return [step for step, reason in self._output.todo(self.records) if reason is not Reason.RECORDED]
+        reasons = self._output.todo(self.records, self._setting.survey.trusted)
+        return [step for step, reason in reasons if reason is not Reason.RECORDED]
 
     def _as_scheduled(self, step: Step) -> Step:
         """A step that links waits for no bytes of an archive."""
@@ -108,12 +114,19 @@ class Making:
             return self._annotation_work(key)
         archive, span = self._part(key)
         place, staging = self._output.sink.place, self._staging
+        task = archive.task(span, self._setting.survey.chosen)
         rows = archive.index.read_part(span) if self._source is not None else None
         if self._source is None or rows is None or not rows.has_digests:
-            task = archive.task(span, self._setting.survey.chosen)
             return lambda: write_part(task, place, staging)
         part, source = join_part(archive, span, rows, self._setting.survey.chosen), self._source
-        return lambda: link_part(key, archive.split, part, place, staging, source.path_of)
+
+        def link_or_write() -> PartDone:
+            try:
+                return link_part(key, archive.split, part, place, staging, source.path_of)
+            except (FileNotFoundError, NotADirectoryError):  # the finished tree has lost an image since
+                return write_part(task, place, staging)
+
+        return link_or_write
 
     def _part(self, key: str) -> tuple[SurveyedArchive, PartSpan]:
         split, _, part = key.partition("/")
@@ -155,4 +168,5 @@ def _as_record(done: PartDone) -> StepRecord:
         done.written_bytes,
         done.linked,
         findings,
+        done.source,
     )

@@ -55,6 +55,7 @@ class StepRecord(msgspec.Struct, frozen=True):
     written_bytes: int = 0
     linked: int = 0
     findings: tuple[tuple[str, str, str, int, bool], ...] = ()
+    source: str = ""
 
 
 class StoredPlan(msgspec.Struct, frozen=True):
@@ -149,11 +150,15 @@ class Output:
         """Give what the journal holds, without touching it. Raises MachineError."""
         return read_journal(workspace.journal(self.recipe.plan_id), StepRecord)
 
-    def todo(self, records: Iterable[StepRecord]) -> tuple[tuple[Step, Reason], ...]:
-        """Give every step with the reason why it will be done or is kept."""
-        return todo(self.steps, {record.key: record for record in records}, self._probe)
+    def todo(self, records: Iterable[StepRecord], trusted: frozenset[str]) -> tuple[tuple[Step, Reason], ...]:
+        """Give every step with the reason why it will be done or is kept.
 
-    def _probe(self, record: StepRecord) -> Reason:
+        Args:
+            trusted: identities of the archive files whose bytes the output may hold.
+        """
+        return todo(self.steps, {record.key: record for record in records}, lambda r: self._probe(r, trusted))
+
+    def _probe(self, record: StepRecord, trusted: frozenset[str]) -> Reason:
         """Look whether the files of a recorded step can still be there, without reading them.
 
         While they are staged, a folder that one step alone fills must hold as many entries as were recorded. Once they
@@ -161,7 +166,9 @@ class Output:
         """
         if self.manifest is not None or not record.folder:
             return Reason.RECORDED
-        if (self.folder / record.folder).is_dir():
+        if record.source and record.source not in trusted:
+            return Reason.OTHER_SOURCE
+        if (self.folder / record.folder.partition("/")[0]).is_dir():
             return Reason.RECORDED
         try:
             entries = len(os.listdir(self.staging.folder / record.folder))

@@ -82,7 +82,7 @@ def why(request: Request, emit: Emit = ignore) -> tuple[WhyRow, ...]:
     with _untouched(request.root) as workspace, _inputs(request, edition, workspace, emit) as inputs:
         surveyed = survey(request, edition, workspace, inputs, emit)
         for output in plan_outputs(request, surveyed, workspace):
-            for step, reason in output.todo(output.recorded(workspace)):
+            for step, reason in output.todo(output.recorded(workspace), surveyed.trusted):
                 outcome = Outcome.KEPT if reason is Reason.RECORDED else Outcome.DONE
                 rows.append(WhyRow(output.name, step.key, outcome, reason))
     return tuple(rows)
@@ -170,6 +170,6 @@ def _tree_to_link(request: Request, output: Output, workspace: Workspace, made: 
     finished = [*made, *begun_outputs(workspace)]
     device = os.stat(nearest_folder(output.folder)).st_dev
     for tree in sorted(finished, key=output.shares_tree_with, reverse=True):
-        if tree.holds_images_of(output) and os.stat(tree.folder).st_dev == device:
+        if tree.holds_images_of(output) and os.stat(nearest_folder(tree.folder)).st_dev == device:
             return tree
     return None

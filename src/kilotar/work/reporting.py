@@ -1,29 +1,28 @@
 """The end of a run as a report: what there is, what it should be, and the proof of the labels.
 
-Rules guarded: counts are always compared with the published truth where the archive is the published one; a count that
-differs is a problem, not a note; the report is stored beside the data.
+Rules guarded: counts are compared with the published truth; the report is stored beside the data.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from kilotar.events import SCHEMA, Finding, Outcome
 from kilotar.model.report import OutputFact, Report, SplitFact
-from kilotar.model.sample import Split
 from kilotar.model.table import SampleTable
 from kilotar.store.files import publish
 from kilotar.store.manifest import manifest_sha256
 from kilotar.store.workspace import Workspace
 from kilotar.work.completing import findings_of
+from kilotar.work.counts import count_findings, expected_images
 from kilotar.work.gathering import Gatherer
 from kilotar.work.inputs import Inputs
 from kilotar.work.labels import prove_labels
 from kilotar.work.output import Output
-from kilotar.work.survey import Survey, SurveyedArchive
+from kilotar.work.survey import Survey
 
 __all__ = ["report_run", "store_report"]
 
@@ -50,7 +49,7 @@ def report_run(
     """
     tables = Gatherer(surveyed).gather(False).tables
     splits = tuple(_split_fact(surveyed, table) for table in tables)
-    counts = [finding for table in tables for finding in _count_findings(surveyed, table)]
+    counts = count_findings(surveyed, tables)
     recorded = [finding for output in outputs for finding in findings_of(output.recorded(workspace))]
     findings = dict.fromkeys((*surveyed.findings, *recorded, *found, *counts))
     archives = tuple(inputs.fact(archive.local.name) for archive in surveyed.archives)
@@ -92,37 +91,7 @@ def store_report(report: Report, path: Path) -> None:
 
 def _split_fact(surveyed: Survey, table: SampleTable) -> SplitFact:
     wnids = {wnid for part in table.parts for wnid in part.wnids if wnid}
-    return SplitFact(table.split, len(table), _expected(surveyed, table.split), len(wnids), table.size_bytes)
-
-
-def _expected(surveyed: Survey, split: Split) -> int:
-    """Give the published number of the chosen images, -1 where the archive is not the published one."""
-    archive, edition = surveyed.archive_of(split), surveyed.edition
-    if archive is None or not is_published(archive):
-        return -1
-    if surveyed.chosen is None or split is Split.TEST:
-        return edition.counts.get(split, -1)
-    labels = {edition.label_of(wnid) for wnid in surveyed.classes}
-    if split is Split.VAL:
-        return sum(label in labels for label in edition.val_labels)
-    return sum(edition.classes[label].train_images for label in labels)
-
-
-def is_published(archive: SurveyedArchive) -> bool:
-    """Tell whether a file has the published length; its digest was compared when it was proved."""
-    return archive.local.about.size_bytes == archive.local.size_bytes
-
-
-def _count_findings(surveyed: Survey, table: SampleTable) -> Iterable[Finding]:
-    expected = _expected(surveyed, table.split)
-    if expected not in (-1, len(table)):
-        yield Finding("count", str(table.split), f"{len(table):,} images, published {expected:,}")
-    if expected < 0 or table.split is not Split.TRAIN:
-        return
-    for part in table.parts:
-        published = surveyed.edition.by_wnid[part.key].train_images
-        if len(part) != published:
-            yield Finding("count", f"train/{part.key}", f"{len(part):,} images, published {published:,}")
+    return SplitFact(table.split, len(table), expected_images(surveyed, table.split), len(wnids), table.size_bytes)
 
 
 def _output_fact(now: Output, then: Output, workspace: Workspace) -> OutputFact:

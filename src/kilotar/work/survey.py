@@ -70,6 +70,7 @@ class Survey:
         classes:  the chosen wnids, sorted; () means all.
         boxes:    archives of boxes, where boxes are wanted.
         findings: about the kit and the outlines.
+        trusted:  identities of files whose bytes may stand in an output: these, and those proved to be published.
     """
 
     edition: Edition
@@ -77,6 +78,7 @@ class Survey:
     classes: tuple[str, ...]
     boxes: tuple[LocalArchive, ...]
     findings: tuple[Finding, ...]
+    trusted: frozenset[str]
 
     @property
     def chosen(self) -> frozenset[str] | None:
@@ -123,7 +125,7 @@ def survey(
     for finding in findings:
         emit(Found(finding))
     wanted = tuple(box for box in boxes if box.about.split in request.chosen_splits)
-    return Survey(edition, tuple(archives), classes, wanted, tuple(findings))
+    return Survey(edition, tuple(archives), classes, wanted, tuple(findings), inputs.trusted())
 
 
 def _check_kits(edition: Edition, kits: Iterable[LocalArchive]) -> Iterable[Finding]:
@@ -141,4 +143,8 @@ def _outline(
     join = LabelJoin.of(edition, local.about)
     index = open_index(workspace.index_of(local.name), local.path, local.about)
     outline, findings = outline_archive(local.path, local.about, index, sequential=turns(local.path))
-    return SurveyedArchive(local, join.split, outline, index, join), findings
+    known = {synset.wnid for synset in edition.classes} | {""}
+    strange = (span for span in outline.parts if span.wnid not in known)
+    left_out = (Finding("label", f"{local.name}: {s.wnid}.tar", "not a class of the edition", s.start) for s in strange)
+    outline = Outline(tuple(span for span in outline.parts if span.wnid in known), (*findings, *left_out))
+    return SurveyedArchive(local, join.split, outline, index, join), outline.findings

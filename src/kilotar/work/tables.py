@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from kilotar.model.sample import NO_LABEL, Split
+from kilotar.model.sample import Split
 from kilotar.model.seams import Collection
 from kilotar.model.table import BoxSource, Part, Rows, SampleTable
 from kilotar.store.index import PartSpan
@@ -29,7 +29,9 @@ def _join(archive: SurveyedArchive, span: PartSpan, rows: Rows) -> Part:
     if span.wnid:
         return Part(span.key, archive.local.name, rows, [span.wnid], [archive.join.edition.label_of(span.wnid)])
     joined = [archive.join.classify(rows.name(row), "") for row in range(len(rows))]
-    pairs = [("", NO_LABEL) if isinstance(pair, str) else pair for pair in joined]
+    pairs = [pair for pair in joined if not isinstance(pair, str)]  # the others are told where bytes are read
+    if len(pairs) < len(rows):
+        rows = rows.take(row for row, pair in enumerate(joined) if not isinstance(pair, str))
     return Part(span.key, archive.local.name, rows, [wnid for wnid, _ in pairs], [label for _, label in pairs])
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kilotar.errors import ArchiveRefused
@@ -31,7 +31,7 @@ _JPEG_START, _PNG_START = b"\xff\xd8\xff", b"\x89PNG"
 
 @dataclass(frozen=True, slots=True)
 class PartDone:
-    """A step's files are written, not yet durable."""
+    """A step's files are written, not yet durable. `source` is the identity of the archive file that they are from."""
 
     key: str
     images: int
@@ -42,6 +42,7 @@ class PartDone:
     written_bytes: int = 0
     linked: int = 0
     findings: tuple[Finding, ...] = ()
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +177,8 @@ def write_part(task: PartTask, place: Place, staging: Staging | None) -> PartDon
         if writer is not None:
             writer.close()
     task.index.write_part(task.span, reader.rows.rows())
-    return listing.done(task.key, tuple(reader.findings), one_class=bool(task.span.wnid))
+    done = listing.done(task.key, tuple(reader.findings), one_class=bool(task.span.wnid))
+    return replace(done, source=task.index.identity.file)
 
 
 def hash_part(task: PartTask) -> Rows:
