@@ -1,0 +1,149 @@
+"""One measurement, fairly: a job in a process of its own, and the ground it runs on.
+
+Two traps spoil naive figures, and are kept away here (performance study, section 0):
+
+- ext4 steps over inodes that were deleted in the last minute whenever it makes a file. So nothing is deleted between
+  the variants of a round; what must go, goes all at once, and the next round waits until the ground has rested.
+- Memory that a virtual machine has not used lately is slow at first touch, since what lies free goes back to the host.
+  So as much as a variant will fill is taken into use as page cache right before it, and freed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.memory_group import MemoryGroup
+
+HOME = Path(__file__).resolve().parents[1]
+SAMPLE_S = 0.05
+MARGIN_BYTES = 4 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A way to do something: the function of `bench.jobs` that does it, and its arguments."""
+
+    name: str
+    job: str
+    args: dict[str, object] = field(default_factory=dict)
+
+
+class Ground:
+    """The folder that rounds write into.
+
+    Args:
+        folder: on the file system that is measured.
+        rest_s: how long a mass unlink is felt.
+    """
+
+    def __init__(self, folder: Path, rest_s: float) -> None:
+        self.folder = folder
+        self._rest_s = rest_s
+        self._must_rest = False
+        self._rested_at = 0.0
+        self._sparse = folder / "sparse"
+        self._used = 0
+
+    def fresh(self) -> Path:
+        """Give a name where nothing ever was."""
+        self._used += 1
+        return self.folder / "rounds" / f"{os.getpid()}-{self._used:04d}"
+
+    def ready(self, size_bytes: int) -> None:
+        """Return when a round that writes so much can begin: with room, and rested."""
+        (self.folder / "rounds").mkdir(parents=True, exist_ok=True)
+        if free_bytes(self.folder) < size_bytes + MARGIN_BYTES:
+            self.clear()
+        if self._must_rest:
+            left_s = self._rested_at - time.monotonic()
+            say(f"resting {max(0.0, left_s):.0f} s after the unlink")
+            time.sleep(max(0.0, left_s))
+            self._must_rest = False
+
+    def clear(self) -> None:
+        """Delete what the rounds have left, and begin to rest."""
+        rounds = self.folder / "rounds"
+        if rounds.is_dir() and any(rounds.iterdir()):
+            say("deleting the trees of the last rounds")
+            shutil.rmtree(rounds)
+            rounds.mkdir()
+            os.sync()
+            self._must_rest = True
+            self._rested_at = time.monotonic() + self._rest_s
+
+    def touch_memory(self, size_bytes: int) -> None:
+        """Take so much memory into use as page cache, and free it: what runs next is given it again."""
+        with open(self._sparse, "wb") as file:
+            file.truncate(size_bytes)
+        read_through(self._sparse)
+        drop(self._sparse)
+
+
+def say(line: str) -> None:
+    print(f"[bench] {time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)
+
+
+def free_bytes(folder: Path) -> int:
+    at = os.statvfs(folder)
+    return at.f_bavail * at.f_frsize
+
+
+def read_through(path: Path) -> None:
+    with open(path, "rb", buffering=0) as file:
+        buffer = bytearray(4 << 20)
+        while file.readinto(buffer):
+            pass
+
+
+def drop(path: Path) -> None:
+    """Take a file out of the page cache."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+class _Peak:
+    """The least free space of a file system while something runs, sampled."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._end = threading.Event()
+        self.before = self.least = free_bytes(folder)
+        self._thread = threading.Thread(target=self._sample, daemon=True)
+        self._thread.start()
+
+    def _sample(self) -> None:
+        while not self._end.wait(SAMPLE_S):
+            self.least = min(self.least, free_bytes(self._folder))
+
+    def close(self) -> dict[str, int]:
+        self._end.set()
+        self._thread.join()
+        after = free_bytes(self._folder)
+        return {"disk_bytes": self.before - after, "peak_bytes": self.before - min(self.least, after)}
+
+
+def measure(variant: Variant, folder: Path, group: MemoryGroup | None = None) -> dict[str, object]:
+    """Run a variant in a process of its own and give its figures.
+
+    Raises: CalledProcessError where it failed; its messages went to stderr.
+    """
+    command = [sys.executable, "-m", "bench.child", variant.job, json.dumps(variant.args)]
+    if group is not None:
+        command[3:3] = ["--group", str(group.procs)]
+    peak = _Peak(folder)
+    done = subprocess.run(command, cwd=HOME, stdout=subprocess.PIPE, text=True, check=True)
+    return {**json.loads(done.stdout.splitlines()[-1]), **peak.close()}
+
+
+def shuffled(variants: list[Variant], round_number: int) -> list[Variant]:
+    return random.Random(round_number).sample(variants, len(variants))
