@@ -23,7 +23,10 @@ def test_a_plan_is_a_table_with_both_units_once() -> None:
 
 
 def test_a_plan_that_does_not_fit_says_so() -> None:
-    assert any("IT DOES NOT FIT" in line for line in show_forecast(replace(FORECAST, fits=False)))
+    lines = show_forecast(replace(FORECAST, fits=False))
+
+    assert any("IT DOES NOT FIT" in line for line in lines)
+    assert lines[-1] == "  Nothing was changed."
 
 
 def test_what_is_not_known_is_not_made_up() -> None:

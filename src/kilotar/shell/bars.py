@@ -42,7 +42,7 @@ class Bars:
         self._clock = clock
         self._progress = Progress()
         self._lock = threading.RLock()
-        self._starting = threading.Lock()
+        self._starting = threading.RLock()
         self._live: Live | None = None
 
     def __call__(self, event: Event) -> None:

@@ -145,7 +145,7 @@ class JsonLines:
         self._trouble = ""
         self._every_byte = every_byte
         self._landed: dict[str, float] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def __call__(self, event: Event) -> None:
         with self._lock:

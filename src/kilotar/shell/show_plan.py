@@ -16,6 +16,7 @@ from kilotar.shell.units import both_units, count, duration, size
 __all__ = ["show_forecast", "show_status", "show_why"]
 
 FEW = 20
+_START = "  To start: kilotar prepare with the same flags, without --dry-run."
 
 
 def show_forecast(forecast: Forecast) -> list[str]:
@@ -39,7 +40,7 @@ def show_forecast(forecast: Forecast) -> list[str]:
         f"peak disk {both_units(forecast.peak_bytes)}.{fits}",
         f"  inodes needed {count(forecast.files)} of {_inodes(forecast.free_inodes)} free.  "
         f"total about {duration(forecast.seconds)}{rate}",
-        "  Nothing was changed.  To start: kilotar prepare with the same flags, without --dry-run.",
+        "  Nothing was changed." + (_START if forecast.fits else ""),
     ]
 
 

@@ -47,7 +47,7 @@ class Voice:
         self._command = command
         self._talk = talk
         self._root = root
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._tee: Tee | None = None
         self._log: JsonLines | None = None
         self._handler = _Records(self)
