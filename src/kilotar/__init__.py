@@ -148,6 +148,11 @@ def _path(root: Path | str) -> Path:
 
 
 def _request(root: Path | str, wish: Wish) -> Request:
+    """Make the request; a person at a prompt may give folders as text."""
     from kilotar.work.request import Request
 
+    if source := wish.get("source"):
+        wish["source"] = _path(source)
+    if out := wish.get("out"):
+        wish["out"] = _path(out)
     return Request(_path(root), **wish)

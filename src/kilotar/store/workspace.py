@@ -84,7 +84,8 @@ class Workspace:
         Raises: MachineError.
         """
         try:
-            for folder in (self.root, *(folder for folder, _, _ in os.walk(self.state))):
+            sweep(self.root)
+            for folder, _, _ in os.walk(self.state):
                 sweep(Path(folder))
         except OSError as error:
             raise storage_error(error, f"tidy up {self.state}") from error

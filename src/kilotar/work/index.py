@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 
-from kilotar.editions.load import load_edition
 from kilotar.events import Emit, Finding, RunStarted, ignore
 from kilotar.model.report import Report
 from kilotar.plan.schedule import Scheduler
@@ -22,7 +21,7 @@ from kilotar.work.engine import Engine, Job
 from kilotar.work.inputs import Inputs
 from kilotar.work.reporting import report_run
 from kilotar.work.request import Request
-from kilotar.work.settling import settle_edition
+from kilotar.work.settling import edition_for, settle_edition
 from kilotar.work.survey import Survey, SurveyedArchive, survey
 from kilotar.work.tasks import PartDone, write_part
 
@@ -35,8 +34,8 @@ def index(request: Request, emit: Emit = ignore) -> Report:
     Raises: as `prepare`.
     """
     started = time.monotonic()
-    edition = load_edition(request.edition)
     workspace = Workspace(request.root)
+    edition = edition_for(request, workspace)
     workspace.create()
     with (
         telling_end("index", emit),

@@ -14,7 +14,6 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from kilotar.editions.load import load_edition
 from kilotar.events import Emit, Outcome, RunStarted, ignore
 from kilotar.model.edition import Edition
 from kilotar.model.report import Forecast, Report, WhyRow
@@ -34,7 +33,7 @@ from kilotar.work.output import BOXES, Output, refuse_other_recipe, takes_annota
 from kilotar.work.outputs import begun_outputs
 from kilotar.work.reporting import report_run
 from kilotar.work.request import Request
-from kilotar.work.settling import settle_edition, settle_terms
+from kilotar.work.settling import edition_for, settle_edition, settle_terms
 from kilotar.work.space import nearest_folder, refuse_when_full
 from kilotar.work.survey import Survey, survey
 
@@ -49,8 +48,8 @@ def prepare(request: Request, emit: Emit = ignore) -> Report:
     started = time.monotonic()
     for name in request.formats:
         parse_options(find_sink(name), request.options_of(name))  # a wrong word is told before anything is made
-    edition = load_edition(request.edition)
     workspace = Workspace(request.root)
+    edition = edition_for(request, workspace)
     workspace.create()
     with telling_end("prepare", emit), hold_lock(workspace.lock), _inputs(request, edition, workspace, emit) as inputs:
         workspace.sweep()
@@ -68,7 +67,7 @@ def prepare(request: Request, emit: Emit = ignore) -> Report:
 
 def plan(request: Request, emit: Emit = ignore) -> Forecast:
     """Say what `prepare` would do and need; nothing is changed. Raises as `prepare`, but for terms and space."""
-    edition = load_edition(request.edition)
+    edition = edition_for(request, Workspace(request.root))
     with _untouched(request.root) as workspace, _inputs(request, edition, workspace, emit) as inputs:
         surveyed = survey(request, edition, workspace, inputs, emit)
         outputs = plan_outputs(request, surveyed, workspace)
@@ -77,7 +76,7 @@ def plan(request: Request, emit: Emit = ignore) -> Forecast:
 
 def why(request: Request, emit: Emit = ignore) -> tuple[WhyRow, ...]:
     """Give every step with what `prepare` would do with it, and the reason; nothing is changed. Raises as `plan`."""
-    edition = load_edition(request.edition)
+    edition = edition_for(request, Workspace(request.root))
     rows: list[WhyRow] = []
     with _untouched(request.root) as workspace, _inputs(request, edition, workspace, emit) as inputs:
         surveyed = survey(request, edition, workspace, inputs, emit)

@@ -12,6 +12,7 @@ from kilotar.plan.recipe import Recipe
 from kilotar.store.workspace import RootFacts, Workspace
 from kilotar.work.inputs import Inputs
 from kilotar.work.request import Request
+from kilotar.work.settling import edition_source
 from kilotar.work.survey import Survey, survey
 
 __all__ = ["edition_of", "survey_again"]
@@ -19,7 +20,7 @@ __all__ = ["edition_of", "survey_again"]
 
 def edition_of(facts: RootFacts) -> Edition:
     """Give the edition that a root was prepared from. Raises EditionRefused, UsageError."""
-    return load_edition(facts.source or facts.edition)
+    return load_edition(edition_source(facts))
 
 
 @contextmanager

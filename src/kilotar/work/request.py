@@ -25,7 +25,7 @@ class Request:
         splits:   "train", "val", "test"; () means train and val.
         classes:  words: wnid, named subset, parent, lemma or file; () means all.
         boxes:    whether boxes and their XML are wanted.
-        edition:  name or path of a TOML file.
+        edition:  name or path of a TOML file; "" means the one that the root was begun with, or ilsvrc2012.
         unverified: whether files that are not the published ones may be used.
         accept_terms: whether the person accepts the edition's terms of use.
         jobs:     threads, 0 for as many as help.
@@ -41,7 +41,7 @@ class Request:
     splits: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     boxes: bool = False
-    edition: str = "ilsvrc2012"
+    edition: str = ""
     unverified: bool = False
     accept_terms: bool = False
     jobs: int = 0
