@@ -1,70 +1,81 @@
 """Versions of the program that break a promise, to see that the tests of this folder would notice.
 
-Each changes a line or two of the real program, in one process only.
+Each changes a line or two of the real program, in one process only. Undisturbed, each works as it should.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from kilotar.model.seams import Written
 from kilotar.plan.steps import Reason
 from kilotar.store import files, staging, workspace
-from kilotar.work import making, output, tasks
+from kilotar.work import completing, making, output
 
 __all__ = ["ERRNO_MUTANTS", "KILL_MUTANTS", "apply"]
 
 
+def swap(owner: Any, name: str, replacement: Callable[..., object]) -> Any:
+    """Put something in the place of a function, which must be there; give the honest one."""
+    honest = getattr(owner, name)
+    setattr(owner, name, replacement)
+    return honest
+
+
+def believes_its_journal() -> None:
+    """Nothing is looked at again before it is called complete."""
+    swap(completing, "stands", lambda path, size_bytes: True)
+    swap(output.Output, "_probe", lambda *_: Reason.RECORDED)
+
+
 def records_before_it_writes() -> None:
     """Journal first, files later, and belief in the journal."""
-    honest = making.Making._write
+    waiting: list[tuple[Path, bytes]] = []
 
-    def write(self: making.Making, key: str) -> Callable[[], tasks.PartDone]:
-        work = honest(self, key)
-        archive, span = self._part(key) if not key.startswith("boxes/") else (None, None)
-        if archive is not None and span is not None:
-            task = archive.task(span, self._setting.survey.chosen)
-            self._record((tasks.write_part(task, self._output.sink.place, None),))
-        return work
+    def write_later(self: staging.StagingWriter, path: str, data: bytes | memoryview) -> None:
+        waiting.append((self._folder / path, bytes(data)))
 
-    making.Making._write = write  # type: ignore[method-assign]
-    making.stands = lambda path, size_bytes: True  # type: ignore[attr-defined]
-    output.Output._probe = lambda self, record: Reason.RECORDED  # type: ignore[method-assign,assignment]
+    def write_now(self: staging.Staging) -> None:
+        for path, data in waiting:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        waiting.clear()
+        honest(self)
+
+    believes_its_journal()
+    swap(staging.StagingWriter, "write", write_later)
+    honest = swap(staging.Staging, "move_into_place", write_now)
 
 
 def writes_its_manifest_first() -> None:
-    """A manifest stands before the files that it names."""
-    honest = making.write_files  # type: ignore[attr-defined]
+    """A manifest stands before the side files that it names."""
+    waiting: list[tuple[Path, bytes]] = []
 
-    def seal(self: making.Making) -> None:
-        kept = making.Folder.publish  # type: ignore[attr-defined]
-        written: list[tuple[Path, list[bytes]]] = []
+    def publish_later(self: files.Folder, path: str, chunks: Iterable[bytes | memoryview]) -> Written:
+        content = b"".join(bytes(chunk) for chunk in chunks)
+        waiting.append((self.root / path, content))
+        return Written(path, len(content), hashlib.sha256(content).hexdigest())
 
-        def later(self: files.Folder, path: str, chunks: Iterable[bytes | memoryview]) -> Written:
-            content = [bytes(chunk) for chunk in chunks]
-            written.append((self.root / path, content))
-            facts = files.hashlib.sha256(b"".join(content)).hexdigest()
-            return Written(path, sum(map(len, content)), facts)
-
-        files.Folder.publish = later  # type: ignore[method-assign]
-        honest_seal(self)
-        files.Folder.publish = kept  # type: ignore[method-assign]
-        for path, content in written:
+    def complete(*facts: object) -> None:
+        honest(*facts)
+        for path, content in waiting:
             path.parent.mkdir(parents=True, exist_ok=True)
-            files.publish(path, content)
+            files.publish(path, [content])
+        waiting.clear()
 
-    honest_seal = making.Making._seal
-    making.Making._seal = seal  # type: ignore[method-assign]
-    assert honest
+    swap(files.Folder, "publish", publish_later)
+    honest = swap(making, "complete", complete)
 
 
 def writes_in_place() -> None:
     """Side files grow under their final name."""
 
     def publish_once(path: Path, chunks: Iterable[bytes | memoryview]) -> Written:
-        digest, size_bytes = files.hashlib.sha256(), 0
+        digest, size_bytes = hashlib.sha256(), 0
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         for chunk in chunks:
             size_bytes += files.write_all(fd, chunk)
@@ -72,25 +83,23 @@ def writes_in_place() -> None:
         os.close(fd)
         return Written(str(path), size_bytes, digest.hexdigest())
 
-    files._publish_once = publish_once
+    swap(files, "_publish_once", publish_once)
 
 
 def unpacks_where_readers_look() -> None:
     """Images grow in their final place instead of a staging folder."""
-    honest = staging.Staging.__init__
 
     def init(self: staging.Staging, out: Path, plan_id: str) -> None:
-        honest(self, out, plan_id)
-        self.folder = out
+        self.out = self.folder = out
 
-    staging.Staging.__init__ = init  # type: ignore[method-assign]
-    staging.Staging.move_into_place = lambda self: None  # type: ignore[method-assign]
-    staging.Staging.refuse_taken = lambda self, names: None  # type: ignore[method-assign]
+    swap(staging.Staging, "__init__", init)
+    swap(staging.Staging, "move_into_place", lambda self: None)
+    swap(staging.Staging, "refuse_taken", lambda self, names: None)
 
 
 def leaves_its_litter() -> None:
     """Temporary files of a dead run stay."""
-    workspace.Workspace.sweep = lambda self: None  # type: ignore[method-assign]
+    swap(workspace.Workspace, "sweep", lambda self: None)
 
 
 def forgets_its_errors() -> None:
@@ -102,8 +111,8 @@ def forgets_its_errors() -> None:
         except OSError:
             return len(data)
 
-    files.write_all = write_all
-    staging.write_all = write_all  # type: ignore[attr-defined]
+    swap(files, "write_all", write_all)
+    swap(staging, "write_all", write_all)
 
 
 def forgets_short_writes() -> None:
@@ -113,9 +122,8 @@ def forgets_short_writes() -> None:
         os.write(fd, data)
         return len(data)
 
-    files.write_all = write_all
-    staging.write_all = write_all  # type: ignore[attr-defined]
-    making.stands = lambda path, size_bytes: True  # type: ignore[attr-defined]
+    swap(files, "write_all", write_all)
+    swap(staging, "write_all", write_all)
 
 
 KILL_MUTANTS = (
@@ -125,7 +133,7 @@ KILL_MUTANTS = (
     unpacks_where_readers_look,
     leaves_its_litter,
 )
-ERRNO_MUTANTS = (forgets_its_errors,)
+ERRNO_MUTANTS = (forgets_its_errors, forgets_short_writes)
 
 
 def apply(name: str) -> None:

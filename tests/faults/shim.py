@@ -107,9 +107,7 @@ class Runner:
         answer: dict[str, Any] = json.loads(self._process.stdout.readline())
         return answer
 
-    def run(
-        self, *words: str | Path, fault: Fault = Fault(), mutant: str = "", kill_after_s: float = 0.0
-    ) -> Ended:
+    def run(self, *words: str | Path, fault: Fault = Fault(), mutant: str = "", kill_after_s: float = 0.0) -> Ended:
         """Run `kilotar WORDS` in a new child."""
         self.log.unlink(missing_ok=True)
         facts = {
