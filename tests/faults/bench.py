@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from kilotar.editions.tiny import Tiny
-from tests.faults.shim import Ended, Fault, Runner
+from tests.faults.shim import NONE, Ended, Fault, Runner
 
 __all__ = ["FORMATS", "Bench", "Harm", "Tree", "read_tree", "refuse_bugs"]
 
@@ -72,7 +72,7 @@ class Bench:
     def clear(self) -> None:
         shutil.rmtree(self.root, ignore_errors=True)
 
-    def prepare(self, fault: Fault = Fault(), mutant: str = "", kill_after_s: float = 0.0) -> Ended:
+    def prepare(self, fault: Fault = NONE, mutant: str = "", kill_after_s: float = 0.0) -> Ended:
         return self.runner.run(*self.words, fault=fault, mutant=mutant, kill_after_s=kill_after_s)
 
     def break_and_mend(self, fault: Fault, mutant: str = "") -> Ended:

@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.need import need_tool
 
-__all__ = ["Ended", "Fault", "Runner", "compile_shim"]
+__all__ = ["NONE", "Ended", "Fault", "Runner", "compile_shim"]
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
@@ -57,6 +57,9 @@ class Fault:
         facts |= {"TRACE": 1} if self.trace else {}
         facts |= {"FLOCK": 1} if self.flock else {}
         return {"LD_PRELOAD": str(library), **{f"FAULT_{name}": str(value) for name, value in facts.items()}}
+
+
+NONE = Fault()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,7 @@ class Runner:
         answer: dict[str, Any] = json.loads(self._process.stdout.readline())
         return answer
 
-    def run(self, *words: str | Path, fault: Fault = Fault(), mutant: str = "", kill_after_s: float = 0.0) -> Ended:
+    def run(self, *words: str | Path, fault: Fault = NONE, mutant: str = "", kill_after_s: float = 0.0) -> Ended:
         """Run `kilotar WORDS` in a new child."""
         self.log.unlink(missing_ok=True)
         facts = {

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from kilotar.store.files import FILE_MODE, fsync_folder, sync_file_system, write
 
 __all__ = ["Staging", "StagingWriter"]
 
-_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _NO_LINKS = frozenset((errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP))
 _COPY_BYTES = 1 << 20
 
@@ -104,19 +105,26 @@ class StagingWriter:
         parent, _, name = path.rpartition("/")
         if parent != self._parent:
             self._enter(parent)
-        fd = self._create(name)
+        fd = self._create(name, len(data))
         try:
             write_all(fd, data)
         finally:
             os.close(fd)
 
-    def _create(self, name: str) -> int:
-        """Make a new file. A leftover is unlinked, never cut: it may be a second name of a finished tree's file."""
+    def _create(self, name: str, size_bytes: int) -> int:
+        """Make a new file, or open a leftover to write the same bytes over it.
+
+        A leftover is never cut: where locks are no-ops, it may be the whole file of another run of this plan. One that
+        is no file, is too long, or has a second name in a finished tree is unlinked.
+        """
         try:
-            return os.open(name, _FLAGS, FILE_MODE, dir_fd=self._fd)
+            return os.open(name, _FLAGS | os.O_EXCL, FILE_MODE, dir_fd=self._fd)
         except FileExistsError:
-            os.unlink(name, dir_fd=self._fd)
+            leftover = os.stat(name, dir_fd=self._fd, follow_symlinks=False)
+        if stat.S_ISREG(leftover.st_mode) and leftover.st_nlink == 1 and leftover.st_size <= size_bytes:
             return os.open(name, _FLAGS, FILE_MODE, dir_fd=self._fd)
+        os.unlink(name, dir_fd=self._fd)
+        return os.open(name, _FLAGS | os.O_EXCL, FILE_MODE, dir_fd=self._fd)
 
     def link(self, path: str, source: Path) -> bool:
         """Give a file a second name, or copy it where links are not to be had; tell whether it is a link."""
@@ -139,7 +147,7 @@ class StagingWriter:
         """Copy, as a reflink where the file system has them: copy_file_range clones on btrfs and XFS."""
         read_fd = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
-            fd = self._create(name)
+            fd = self._create(name, os.fstat(read_fd).st_size)
             try:
                 _copy_bytes(read_fd, fd)
             finally:
