@@ -16,12 +16,13 @@ import struct
 import sys
 import zlib
 from array import array
+from contextlib import suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import msgspec
 
-from kilotar.errors import storage_error
+from kilotar.errors import AccessDenied, ReadOnly, storage_error
 from kilotar.events import Finding
 from kilotar.model.edition import Archive
 from kilotar.model.table import DIGEST_BYTES, Rows
@@ -36,6 +37,7 @@ _HEADER = struct.Struct(
 )  # magic, CRC-32 of all that follows, digest bytes a row, rows, name bytes, what of
 _CRC_AT = 12
 _KEY = re.compile(r"[0-9a-z]{1,40}", re.ASCII)
+_NOT_OURS = (ReadOnly, AccessDenied)  # who only reads a root has to do without a cache of their own
 _counter = itertools.count()
 
 
@@ -132,10 +134,11 @@ class IndexFolder:
         return stored.outline if stored.identity == self.identity else None
 
     def write_outline(self, outline: Outline) -> None:
-        """Keep an outline. Raises MachineError."""
+        """Keep an outline, where the disk takes writes. Raises MachineError."""
         content = msgspec.json.encode(_OutlineFile(self.identity, outline))
-        self._make()
-        publish(self.folder / "outline.json", [b"%08x\n" % zlib.crc32(content), content])
+        with suppress(*_NOT_OURS):
+            self._make()
+            publish(self.folder / "outline.json", [b"%08x\n" % zlib.crc32(content), content])
 
     def read_part(self, span: PartSpan) -> Rows | None:
         """Give the columns of a part, None where there are none of this very file and extent."""
@@ -156,7 +159,10 @@ class IndexFolder:
         return _unpack(memoryview(body), count, digest_bytes)
 
     def write_part(self, span: PartSpan, rows: Rows) -> None:
-        """Keep the columns of a part, with digests if they have them. Raises MachineError."""
+        """Keep the columns of a part, with digests if they have them, where the disk takes writes.
+
+        Raises: MachineError.
+        """
         digests = rows.digests if rows.has_digests else b""
         columns = [
             array("Q", rows.offsets).tobytes(),
@@ -169,8 +175,10 @@ class IndexFolder:
         crc = zlib.crc32(head[_CRC_AT:])
         for column in columns:
             crc = zlib.crc32(column, crc)
-        self._make()
-        self._replace(self._path(span), b"".join([head[:8], crc.to_bytes(4, "little"), head[_CRC_AT:], *columns]))
+        path, content = self._path(span), b"".join([head[:8], crc.to_bytes(4, "little"), head[_CRC_AT:], *columns])
+        with suppress(*_NOT_OURS):
+            self._make()
+            self._replace(path, content)
 
     def _path(self, span: PartSpan) -> Path:
         if not _KEY.fullmatch(span.key):
@@ -198,7 +206,8 @@ class IndexFolder:
                 os.close(fd)
             os.rename(temporary, path)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink()
             raise storage_error(error, f"write {path}") from error
 
 

@@ -20,7 +20,7 @@ import msgspec
 from kilotar.errors import storage_error
 from kilotar.store.files import fsync_folder, write_all
 
-__all__ = ["Journal", "read_journal", "replay"]
+__all__ = ["Journal", "Recollection", "read_journal", "replay"]
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 
@@ -99,6 +99,23 @@ class Journal(Generic[Record]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class Recollection(Generic[Record]):
+    """The records of a journal for one who only looks: nothing is cut or written, what is appended is forgotten.
+
+    Raises: MachineError.
+    """
+
+    def __init__(self, path: Path, kind: type[Record]) -> None:
+        self.records = list(read_journal(path, kind))
+
+    def append(self, records: Iterable[Record]) -> None:
+        """Add records to what this one knows."""
+        self.records += records
+
+    def close(self) -> None:
+        """There is nothing to close."""
 
 
 def read_journal(path: Path, kind: type[Record]) -> tuple[Record, ...]:

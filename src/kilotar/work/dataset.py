@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, overload
 
-from kilotar.errors import ArchiveRefused, KilotarError, LayoutRefused, storage_error
+from kilotar.errors import ArchiveRefused, KilotarError, LayoutRefused, UsageError, storage_error
 from kilotar.model.edition import Edition
 from kilotar.model.sample import NO_LABEL, Box, Sample, Split
 from kilotar.model.seams import Row
@@ -180,9 +180,10 @@ def open_dataset(root: Path | str, split: str) -> Dataset:
         split: "train", "val" or "test".
     Raises: LayoutRefused where neither the archive nor a finished tree of the split is there; UsageError.
     """
-    workspace = Workspace(Path(root))
+    if split not in tuple(Split):
+        raise UsageError(f"there is no split {split!r}", seen=f"splits: {', '.join(Split)}")
+    workspace, wanted = Workspace(Path(root)), Split(split)
     edition = edition_of(workspace.prepared())
-    wanted = Split(split)
     try:
         with survey_again(workspace, edition, splits=(wanted,)) as surveyed:
             gatherer = Gatherer(surveyed)

@@ -21,7 +21,7 @@ from kilotar.work.engine import Engine, Job
 from kilotar.work.inputs import Inputs
 from kilotar.work.reporting import report_run
 from kilotar.work.request import Request
-from kilotar.work.settling import edition_for, settle_edition
+from kilotar.work.settling import edition_for, settle
 from kilotar.work.survey import Survey, SurveyedArchive, survey
 from kilotar.work.tasks import PartDone, write_part
 
@@ -40,11 +40,12 @@ def index(request: Request, emit: Emit = ignore) -> Report:
     with (
         telling_end("index", emit),
         hold_lock(workspace.lock),
-        closing(Inputs(workspace, edition, unverified=request.unverified, emit=emit)) as inputs,
+        closing(Inputs.open(workspace, edition, unverified=request.unverified, emit=emit)) as inputs,
     ):
         workspace.sweep()
-        settle_edition(request, edition, workspace)
+        settled = settle(request, edition, workspace, terms=False)
         surveyed = survey(request, edition, workspace, inputs, emit)
+        workspace.write_facts(settled)
         findings = _index_all(surveyed, inputs, request.threads, emit)
         return report_run(surveyed, inputs, (), (), workspace, time.monotonic() - started, findings, verb="index")
 

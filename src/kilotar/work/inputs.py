@@ -15,7 +15,7 @@ from kilotar.model.edition import Archive, ArchiveRole, Edition
 from kilotar.model.report import ArchiveFact
 from kilotar.model.sample import Split
 from kilotar.sources.local import FileIdentity, LocalArchive, Proof, find_archives, find_loose, refuse_unpublished
-from kilotar.store.journal import Journal
+from kilotar.store.journal import Journal, Recollection
 from kilotar.store.workspace import InputRecord, Workspace
 from kilotar.work.engine import ProofTask
 
@@ -31,21 +31,38 @@ def image_archives(edition: Edition, splits: tuple[Split, ...]) -> tuple[Archive
 
 
 class Inputs:
-    """The archives of one root.
+    """The archives of one root; close it.
 
     Args:
-        workspace: of the root.
         edition:   the release.
+        journal:   what the root knows of archives; a recollection for one who only looks.
         unverified: whether files that are not the published ones may be used.
         emit:      is told of every proof.
     """
 
-    def __init__(self, workspace: Workspace, edition: Edition, *, unverified: bool, emit: Emit) -> None:
+    def __init__(
+        self,
+        edition: Edition,
+        journal: Journal[InputRecord] | Recollection[InputRecord],
+        *,
+        unverified: bool,
+        emit: Emit,
+    ) -> None:
         self._edition = edition
         self._unverified = unverified
         self._emit = emit
-        self._journal = Journal(workspace.inputs, InputRecord)
+        self._journal = journal
         self.found: dict[str, LocalArchive] = {}
+
+    @classmethod
+    def open(cls, workspace: Workspace, edition: Edition, *, unverified: bool, emit: Emit) -> Inputs:
+        """Give inputs for a run that holds the lock: what it finds out is remembered. Raises MachineError."""
+        return cls(edition, Journal(workspace.inputs, InputRecord), unverified=unverified, emit=emit)
+
+    @classmethod
+    def look(cls, workspace: Workspace, edition: Edition, *, unverified: bool, emit: Emit) -> Inputs:
+        """Give inputs for one who only looks: nothing is written, and no lock is needed. Raises MachineError."""
+        return cls(edition, Recollection(workspace.inputs, InputRecord), unverified=unverified, emit=emit)
 
     def close(self) -> None:
         self._journal.close()

@@ -1,12 +1,13 @@
 """`verify --repair`: missing and bad files of an output, written anew.
 
-Rules guarded: images come from the archive and only with their recorded digest; side files are made again and only kept
-when they are what the list says; what cannot be mended stays a problem; strangers are never removed.
+Rules guarded: images and XML come from their archives and only with their recorded digest; side files are made again
+and only kept when they are what the list says; what cannot be mended stays a problem; strangers are never removed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from kilotar.errors import KilotarError
 from kilotar.events import Finding
 from kilotar.model.edition import Edition
 from kilotar.model.sample import Sample
+from kilotar.sources.annotations import walk_annotations
 from kilotar.store.files import Folder
 from kilotar.store.manifest import Manifest, walk_files
 from kilotar.store.workspace import Workspace
@@ -63,8 +65,18 @@ def _mend(output: Output, manifest: Manifest, bad: frozenset[str], surveyed: Sur
             images.add(path)
             yield from _rewritten(paths[sample.at.archive], sample, folder, path, recorded[path])
     if bad - images:
+        yield from _mend_annotations(output, recorded, surveyed, folder)
         side = output.sink.finish(collection, folder, output.options)
         yield from (f.path for f in side if recorded.get(f.path) == f.sha256)
+
+
+def _mend_annotations(output: Output, recorded: Mapping[str, str], surveyed: Survey, folder: Folder) -> Iterator[str]:
+    for box in surveyed.boxes if output.recipe.boxes else ():
+        for note in walk_annotations(box.path, box.about.split, surveyed.edition):
+            path = output.sink.place_annotation(note)
+            if recorded.get(path) == hashlib.sha256(note.xml).hexdigest():
+                folder.publish(path, [note.xml])
+                yield path
 
 
 def _rewritten(archive: Path, sample: Sample, folder: Folder, path: str, sha256: str) -> Iterator[str]:

@@ -6,7 +6,6 @@ written; the same request again goes on where it stopped.
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -15,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from kilotar.events import Emit, Outcome, RunStarted, ignore
-from kilotar.model.edition import Edition
 from kilotar.model.report import Forecast, Report, WhyRow
 from kilotar.plan.recipe import Recipe
 from kilotar.plan.steps import Reason, Step
@@ -28,13 +26,13 @@ from kilotar.work.ending import telling_end
 from kilotar.work.forecast import forecast_run
 from kilotar.work.gathering import Gatherer
 from kilotar.work.inputs import Inputs
+from kilotar.work.linking import find_tree, finished_trees
 from kilotar.work.making import Making, Setting
 from kilotar.work.output import BOXES, Output, refuse_other_recipe, takes_annotations
-from kilotar.work.outputs import begun_outputs
 from kilotar.work.reporting import report_run
 from kilotar.work.request import Request
-from kilotar.work.settling import edition_for, settle_edition, settle_terms
-from kilotar.work.space import nearest_folder, refuse_when_full
+from kilotar.work.settling import edition_for, settle
+from kilotar.work.space import refuse_when_full
 from kilotar.work.survey import Survey, survey
 
 __all__ = ["plan", "plan_outputs", "prepare", "why"]
@@ -51,16 +49,21 @@ def prepare(request: Request, emit: Emit = ignore) -> Report:
     workspace = Workspace(request.root)
     edition = edition_for(request, workspace)
     workspace.create()
-    with telling_end("prepare", emit), hold_lock(workspace.lock), _inputs(request, edition, workspace, emit) as inputs:
+    with (
+        telling_end("prepare", emit),
+        hold_lock(workspace.lock),
+        closing(Inputs.open(workspace, edition, unverified=request.unverified, emit=emit)) as inputs,
+    ):
         workspace.sweep()
-        settle_edition(request, edition, workspace)
-        settle_terms(request, edition, workspace)
+        settled = settle(request, edition, workspace)
         surveyed = survey(request, edition, workspace, inputs, emit)
         outputs = plan_outputs(request, surveyed, workspace)
         expected = forecast_run(request, surveyed, outputs, workspace, measure=False)
         refuse_when_full(expected)
+        workspace.write_facts(settled)
         steps = sum(len(output.steps) for output in outputs if output.manifest is None)
-        emit(RunStarted("prepare", str(workspace.root), steps, expected.images, expected.write_bytes))
+        images = sum(step.images for step in expected.steps)
+        emit(RunStarted("prepare", str(workspace.root), steps, images, expected.write_bytes))
         made = _make_all(request, surveyed, inputs, outputs, workspace, emit)
         return report_run(surveyed, inputs, made, outputs, workspace, time.monotonic() - started)
 
@@ -68,7 +71,8 @@ def prepare(request: Request, emit: Emit = ignore) -> Report:
 def plan(request: Request, emit: Emit = ignore) -> Forecast:
     """Say what `prepare` would do and need; nothing is changed. Raises as `prepare`, but for terms and space."""
     edition = edition_for(request, Workspace(request.root))
-    with _untouched(request.root) as workspace, _inputs(request, edition, workspace, emit) as inputs:
+    with _untouched(request.root) as workspace:
+        inputs = Inputs.look(workspace, edition, unverified=request.unverified, emit=emit)
         surveyed = survey(request, edition, workspace, inputs, emit)
         outputs = plan_outputs(request, surveyed, workspace)
         return forecast_run(request, surveyed, outputs, workspace, measure=True)
@@ -78,13 +82,20 @@ def why(request: Request, emit: Emit = ignore) -> tuple[WhyRow, ...]:
     """Give every step with what `prepare` would do with it, and the reason; nothing is changed. Raises as `plan`."""
     edition = edition_for(request, Workspace(request.root))
     rows: list[WhyRow] = []
-    with _untouched(request.root) as workspace, _inputs(request, edition, workspace, emit) as inputs:
+    with _untouched(request.root) as workspace:
+        inputs = Inputs.look(workspace, edition, unverified=request.unverified, emit=emit)
         surveyed = survey(request, edition, workspace, inputs, emit)
         for output in plan_outputs(request, surveyed, workspace):
+            tree = find_tree(output, finished_trees(workspace), request.link)
+            shares = tree is not None and output.manifest is None and output.shares_tree_with(tree)
             for step, reason in output.todo(output.recorded(workspace), surveyed.trusted):
-                outcome = Outcome.KEPT if reason is Reason.RECORDED else Outcome.DONE
-                rows.append(WhyRow(output.name, step.key, outcome, reason))
+                rows.append(_why(output, step, Reason.SHARED if shares else reason))
     return tuple(rows)
+
+
+def _why(output: Output, step: Step, reason: Reason) -> WhyRow:
+    outcome = Outcome.KEPT if reason in (Reason.RECORDED, Reason.SHARED) else Outcome.DONE
+    return WhyRow(output.name, step.key, outcome, reason)
 
 
 def plan_outputs(request: Request, surveyed: Survey, workspace: Workspace) -> tuple[Output, ...]:
@@ -125,12 +136,6 @@ def _steps(surveyed: Survey, *, boxes: bool) -> tuple[Step, ...]:
 
 
 @contextmanager
-def _inputs(request: Request, edition: Edition, workspace: Workspace, emit: Emit) -> Iterator[Inputs]:
-    with closing(Inputs(workspace, edition, unverified=request.unverified, emit=emit)) as inputs:
-        yield inputs
-
-
-@contextmanager
 def _untouched(root: Path) -> Iterator[Workspace]:
     """Give a workspace to look with: the root's own where it has one, else one whose state is thrown away."""
     workspace = Workspace(root)
@@ -157,18 +162,6 @@ def _make_all(
     made: list[Output] = []
     for output in outputs:
         if output.manifest is None:
-            Making(setting, output, _tree_to_link(request, output, workspace, made)).run()
+            Making(setting, output, find_tree(output, (*made, *finished_trees(workspace)), request.link)).run()
         made.append(replace(output, manifest=read_manifest(output.facts)))
     return tuple(made)
-
-
-def _tree_to_link(request: Request, output: Output, workspace: Workspace, made: list[Output]) -> Output | None:
-    """Give a finished tree of this root that holds every image of the output on the same file system."""
-    if request.link == "never" or not output.sink.ABOUT.images:
-        return None
-    finished = [*made, *begun_outputs(workspace)]
-    device = os.stat(nearest_folder(output.folder)).st_dev
-    for tree in sorted(finished, key=output.shares_tree_with, reverse=True):
-        if tree.holds_images_of(output) and os.stat(nearest_folder(tree.folder)).st_dev == device:
-            return tree
-    return None

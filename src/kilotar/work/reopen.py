@@ -38,5 +38,5 @@ def survey_again(
         boxes=recipe is None or bool(recipe.boxes),
         unverified=True,  # what was let in once stays in; its digest is in the journal
     )
-    with closing(Inputs(workspace, edition, unverified=True, emit=ignore)) as inputs:
+    with closing(Inputs.look(workspace, edition, unverified=True, emit=ignore)) as inputs:
         yield survey(request, edition, workspace, inputs, ignore, kits=False)
