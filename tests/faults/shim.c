@@ -6,8 +6,9 @@
  *
  * FAULT_DIRS   folders, separated by ':'; real paths without links
  * FAULT_AT     number of the call, from 1
- * FAULT_MODE   clean | torn | once | always | short    (once, always: errno; short: every write does half of its work)
- * FAULT_ERRNO  number for once and always
+ * FAULT_MODE   clean | torn | once | always | short | slow    (once, always: errno; short: every call does half of its
+ *              work; slow: every call takes time)
+ * FAULT_ERRNO  number for once and always, microseconds for slow
  * FAULT_LOG    file that gets a line for each call that was hit, or for every call with FAULT_TRACE=1
  * FAULT_READ   a folder or file below which reading counts too, and fails or is short likewise; nothing else counts
  *              then
@@ -33,14 +34,14 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { OFF, CLEAN, TORN, ONCE, ALWAYS, SHORT };
+enum { OFF, CLEAN, TORN, ONCE, ALWAYS, SHORT, SLOW };
 
 static struct { char dirs[2048], read[1024]; long at; int mode, number, log, trace, flock; } now = {.log = -1};
 static atomic_long *count;
 
 static int mode_of(const char *word) {
-    static const char *words[] = {"off", "clean", "torn", "once", "always", "short"};
-    for (int mode = OFF; mode <= SHORT; mode++)
+    static const char *words[] = {"off", "clean", "torn", "once", "always", "short", "slow"};
+    for (int mode = OFF; mode <= SLOW; mode++)
         if (word && !strcmp(word, words[mode])) return mode;
     return OFF;
 }
@@ -111,6 +112,7 @@ static void die(void) {
 enum { PASS, HALF, FAIL };
 static int strike(const char *call, const char *path) {
     long number = atomic_fetch_add(count, 1) + 1;
+    if (now.mode == SLOW) usleep((useconds_t)now.number);
     int hit = number == now.at || (now.mode == ALWAYS && number >= now.at) || now.mode == SHORT;
     if (now.trace || (hit && now.mode != SHORT)) note(number, call, path);
     if (!hit) return PASS;
