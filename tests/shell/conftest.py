@@ -52,8 +52,8 @@ TRUNCATED = Finding("truncated", "train/n02105855/n02105855_2933.JPEG", "size 61
 FORECAST = Forecast(
     root="/data/imagenet",
     steps=(
-        ForecastStep("prove train.tar", 147_900_000_000, 0, 0, -1.0),
-        ForecastStep("write imagefolder", 147_900_000_000, 143_000_000_000, 1_331_167, 600.0),
+        ForecastStep("prove train.tar", 147_900_000_000, 0, 0, 0, -1.0),
+        ForecastStep("write imagefolder", 147_900_000_000, 143_000_000_000, 1_331_167, 1_331_167, 600.0),
     ),
     images=1_331_167,
     write_bytes=143_000_000_000,

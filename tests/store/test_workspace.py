@@ -66,7 +66,7 @@ def test_what_a_root_is_is_remembered(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     workspace.create()
 
-    workspace.write_facts("tiny", "/editions/tiny.toml", terms_accepted=True)
+    workspace.write_facts(RootFacts(1, "tiny", "/editions/tiny.toml", terms_accepted=True))
 
     assert workspace.prepared() == RootFacts(1, "tiny", "/editions/tiny.toml", terms_accepted=True)
 

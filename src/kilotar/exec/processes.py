@@ -125,7 +125,9 @@ class ProcessExecutor:
             if again.death:
                 if again.at < 0:
                     raise WorkerLost(
-                        "worker processes die before they begin", seen=again.death.why, fix="kilotar doctor"
+                        "worker processes die before they begin",
+                        seen=again.death.why,
+                        fix="free memory, or use fewer jobs (-j 1)",
                     )
                 lost.append(Lost(batch.items[start], again.death.kind, again.death.why))
             start += 1

@@ -136,12 +136,13 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class ForecastStep:
-    """One line of a plan: what, bytes read and written, files made, seconds expected (-1 where it overlaps)."""
+    """One line of a plan: what, bytes read and written, files made, images among them, seconds expected."""
 
     name: str
     read_bytes: int
     write_bytes: int
     files: int
+    images: int
     seconds: float
 
 

@@ -134,15 +134,9 @@ class Part:
         return self.labels[0] if len(self.labels) == 1 else self.labels[row]
 
     def sample(self, row: int, split: Split, boxes: BoxSource | None = None) -> Sample:
-        name = self.rows.name(row)
-        sample = Sample(
-            split=split,
-            name=name,
-            at=Extent(self.archive, self.rows.offsets[row], self.rows.sizes[row]),
-            wnid=self.wnid(row),
-            label=self.label(row),
-            sha256=self.rows.digest(row),
-        )
+        rows = self.rows
+        at = Extent(self.archive, rows.offsets[row], rows.sizes[row])
+        sample = Sample(split, rows.name(row), at, self.wnid(row), self.label(row), rows.digest(row))
         return replace(sample, boxes=boxes.of(sample.key)) if boxes else sample
 
     def only(self, wnids: frozenset[str]) -> Part:

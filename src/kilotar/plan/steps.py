@@ -22,6 +22,7 @@ class Reason(enum.StrEnum):
     LOST = "lost"
     CHANGED = "changed-size"
     OTHER_SOURCE = "other-archive"
+    SHARED = "shared-tree"
 
 
 @dataclass(frozen=True, slots=True)

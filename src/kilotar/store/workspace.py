@@ -16,7 +16,7 @@ import msgspec
 from kilotar.errors import LayoutRefused, UsageError, storage_error
 from kilotar.store.files import publish, sweep
 
-__all__ = ["STATE", "InputRecord", "RootFacts", "Workspace"]
+__all__ = ["STATE", "InputRecord", "RootFacts", "Workspace", "new_facts"]
 
 STATE = ".kilotar"
 SCHEMA = 1
@@ -47,6 +47,11 @@ class RootFacts(msgspec.Struct, frozen=True):
     edition: str
     source: str = ""
     terms_accepted: bool = False
+
+
+def new_facts(edition: str, source: str) -> RootFacts:
+    """Give the facts of a root that is begun."""
+    return RootFacts(SCHEMA, edition, source)
 
 
 class Workspace:
@@ -126,9 +131,10 @@ class Workspace:
             )
         return facts
 
-    def write_facts(self, edition: str, source: str, *, terms_accepted: bool) -> None:
+    def write_facts(self, facts: RootFacts) -> None:
         """Remember what the root is. Raises MachineError."""
-        publish(self.state / "root.json", [msgspec.json.encode(RootFacts(SCHEMA, edition, source, terms_accepted))])
+        if facts != self.read_facts():
+            publish(self.state / "root.json", [msgspec.json.encode(facts)])
 
     def prepared(self) -> RootFacts:
         """Give what the root is. Raises LayoutRefused, saying what the folder looks like, where it is no root."""

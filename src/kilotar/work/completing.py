@@ -88,6 +88,7 @@ class _Files:
         side: tuple[Written, ...],
     ) -> None:
         self._output = output
+        self._root = str(output.folder)
         self._collection = collection
         self._archives = archives
         self._listings = listings
@@ -111,7 +112,7 @@ class _Files:
     def _image(self, sample: Sample) -> Written:
         self.images += 1
         file = Written(self._output.sink.place(sample), sample.at.size_bytes, sample.sha256.hex())
-        if not stands(self._output.folder / file.path, file.size_bytes):
+        if not stands(f"{self._root}/{file.path}", file.size_bytes):  # a Path would cost more than the look
             rewrite(self._archives[sample.at.archive], sample, Folder(self._output.folder), file.path)
         return file
 

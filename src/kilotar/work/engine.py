@@ -18,12 +18,14 @@ from kilotar.exec.base import TaskEnded, TaskFailed, TaskResult
 from kilotar.exec.threads import ThreadExecutor
 from kilotar.plan import schedule
 from kilotar.plan.schedule import Command, Happening, Scheduler
+from kilotar.work.signals import interrupts_as_messages
 from kilotar.work.tasks import PartDone
 
 __all__ = ["Engine", "Job", "ProofTask"]
 
 log = logging.getLogger(__name__)
 _PROOF, _COMMIT = "proof:", "commit"
+Message = TaskResult | Landed | KeyboardInterrupt
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Engine:
     def __init__(self, job: Job, slots: int, emit: Emit) -> None:
         self._job = job
         self._emit = emit
-        self._inbox: SimpleQueue[TaskResult | Landed] = SimpleQueue()
+        self._inbox: SimpleQueue[Message] = SimpleQueue()
         self._workers = ThreadExecutor(slots, self._inbox.put)
         self._clerk = ThreadExecutor(1, self._inbox.put)
         self._prover = ThreadExecutor(max(1, len(job.proofs)), self._inbox.put)
@@ -80,13 +82,14 @@ class Engine:
         self._error: KilotarError | None = None
         self._interrupt: KeyboardInterrupt | None = None
         self._outcome: Outcome | None = None
+        self._sealing = False
 
     def run(self) -> None:
         """Perform until the scheduler says stop.
 
         Raises: KilotarError that stopped it; KeyboardInterrupt after a clean stop.
         """
-        with self._workers, self._clerk, self._prover:
+        with self._workers, self._clerk, self._prover, interrupts_as_messages(self._inbox.put, self._at_once):
             try:
                 self._perform(self._job.scheduler.start())
                 while self._outcome is None:
@@ -99,24 +102,31 @@ class Engine:
         if self._interrupt is not None:
             raise self._interrupt
 
+    def _at_once(self) -> bool:
+        """Tell whether an interrupt need not wait: it is the second, or sealing goes on, which can be repeated."""
+        return self._interrupt is not None or self._sealing
+
     def _turn(self) -> None:
-        message: TaskResult | Landed | None = None
+        message = self._inbox.get()
         try:
-            message = self._inbox.get()
             happening = self._take(message)
-        except KeyboardInterrupt as error:
-            if self._interrupt is not None:
-                raise
-            self._interrupt = error
-            if message is not None:
-                self._inbox.put(message)  # it was not dealt with yet, and its task would be waited for without end
-            happening = schedule.Interrupted()
+        except KeyboardInterrupt as error:  # out of a listener, while it was told
+            self._inbox.put(message)  # it was not dealt with yet, and its task would be waited for without end
+            happening = self._interrupted(error)
         if happening is not None:
             self._perform(self._job.scheduler.on(happening))
 
-    def _take(self, message: TaskResult | Landed) -> Happening | None:
+    def _interrupted(self, error: KeyboardInterrupt) -> Happening:
+        if self._interrupt is not None:
+            raise error
+        self._interrupt = error
+        return schedule.Interrupted()
+
+    def _take(self, message: Message) -> Happening | None:
         """Turn what came in into what the scheduler understands."""
         match message:
+            case KeyboardInterrupt():
+                return self._interrupted(message)
             case Landed(archive, _, stop, _):
                 self._emit(message)
                 return schedule.LandedUpTo(archive, stop)
@@ -172,6 +182,7 @@ class Engine:
             case schedule.Record(keys):
                 self._attempt(lambda: self._job.record(tuple(self._written.pop(key) for key in keys)))
             case schedule.Seal() if self._error is None:  # the record just before it may have failed
+                self._sealing = True
                 self._attempt(self._job.seal, then=schedule.Sealed())
             case schedule.Stop(outcome):
                 self._outcome = outcome

@@ -13,45 +13,50 @@ from kilotar.plan.steps import Reason, Step
 from kilotar.store.index import PartSpan
 from kilotar.store.workspace import Workspace
 from kilotar.work.gathering import count_images
+from kilotar.work.linking import find_tree, finished_trees
 from kilotar.work.output import BOXES, Output
 from kilotar.work.request import Request
-from kilotar.work.space import BLOCK_BYTES, STATE_BYTES, forecast, measure_write_rate, nearest_folder
+from kilotar.work.space import ASSUMED_RATE, BLOCK_BYTES, STATE_BYTES, DiskRate, forecast, measure_disk, nearest_folder
 from kilotar.work.survey import Survey, SurveyedArchive
 
 __all__ = ["forecast_run"]
 
 _TAR_BLOCK_BYTES = 512
-ASSUMED_BYTES_PER_S = 200e6  # where the disk is not measured: only sums and refusals are wanted then
+_ENTRY_BYTES = 64  # of a second name in its folder
 
 
 def forecast_run(
     request: Request, surveyed: Survey, outputs: tuple[Output, ...], workspace: Workspace, *, measure: bool
 ) -> Forecast:
-    """Give the forecast of a run; with `measure` the disk is written for at most a second.
+    """Give the forecast of a run; with `measure` the disk is written for at most two seconds.
 
     Raises: MachineError.
     """
-    rate = measure_write_rate(nearest_folder(workspace.root)) if measure else ASSUMED_BYTES_PER_S
-    steps: list[ForecastStep] = []
-    images = 0
-    has_tree = False
+    rate = measure_disk(nearest_folder(workspace.root)) if measure else ASSUMED_RATE
     every = sum(count_images(a, span) for a in surveyed.archives for span in a.chosen_parts(surveyed.chosen))
+    trees = list(finished_trees(workspace))
+    steps: list[ForecastStep] = []
     for output in outputs:
-        if output.manifest is not None:
-            steps.append(ForecastStep(output.name, 0, 0, 0, 0.0))
-            continue
-        waiting = _waiting(output, workspace, surveyed.trusted)
-        links = has_tree and request.link == "auto"
-        size_bytes, files = _needs(surveyed, waiting)
-        notes = every if any(step.key.startswith(BOXES) for step in waiting) else 0  # at most one XML an image
-        images += files
-        has_tree |= output.sink.ABOUT.images
-        blocks = (files if not links else files // 16) + 2 * notes  # half a block is lost a file; a link is an entry
-        write_bytes = (0 if links else size_bytes) + blocks * BLOCK_BYTES // 2
-        write_bytes += every * (output.sink.ABOUT.side_bytes + STATE_BYTES)
-        read_bytes = 0 if links else sum(step.size_bytes for step in waiting)
-        steps.append(ForecastStep(output.name, read_bytes, write_bytes, files + notes, write_bytes / rate))
-    return forecast(workspace.root, steps, images, rate)
+        tree = find_tree(output, trees, request.link)
+        shares = tree is not None and output.shares_tree_with(tree)
+        waiting = () if shares else _waiting(output, workspace, surveyed.trusted)
+        side_bytes = every * (output.sink.ABOUT.side_bytes + STATE_BYTES) if output.manifest is None else 0
+        steps.append(_line(output.name, surveyed, waiting, side_bytes, rate, links=tree is not None))
+        trees.append(output)
+    return forecast(workspace.root, steps, every, rate)
+
+
+def _line(
+    name: str, surveyed: Survey, waiting: tuple[Step, ...], side_bytes: int, rate: DiskRate, *, links: bool
+) -> ForecastStep:
+    """Give the line of one output."""
+    size_bytes, images = _needs(surveyed, waiting)
+    notes = images if any(step.key.startswith(BOXES) for step in waiting) else 0  # at most one XML an image
+    lost_bytes = (images * BLOCK_BYTES // 2 if not links else images * _ENTRY_BYTES) + notes * BLOCK_BYTES
+    write_bytes = (0 if links else size_bytes) + lost_bytes + side_bytes
+    read_bytes = 0 if links else sum(step.size_bytes for step in waiting)
+    seconds = rate.seconds(write_bytes, images + notes)
+    return ForecastStep(name, read_bytes, write_bytes, images + notes, images, seconds)
 
 
 def _waiting(output: Output, workspace: Workspace, trusted: frozenset[str]) -> tuple[Step, ...]:

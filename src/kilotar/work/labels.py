@@ -68,10 +68,8 @@ def prove_labels(edition: Edition) -> LabelProof:
     Raises: LabelsRefused when a known image has another label than the edition says it must have.
     """
     digest = hashlib.sha256()
-    for synset in edition.classes:
-        digest.update(f"{synset.wnid} {synset.label}\n".encode())
-    for number, label in enumerate(edition.val_labels, 1):
-        digest.update(f"{number} {label}\n".encode())
+    digest.update("".join(f"{synset.wnid} {synset.label}\n" for synset in edition.classes).encode())
+    digest.update("".join(f"{number} {label}\n" for number, label in enumerate(edition.val_labels, 1)).encode())
     probes = tuple(_probe(edition, number) for number, _ in edition.label_probes)
     wrong = [p.number for p, (_, label) in zip(probes, edition.label_probes, strict=True) if p.label != label]
     if wrong:

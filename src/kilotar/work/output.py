@@ -115,11 +115,10 @@ class Output:
         return self.folder / self.sink.place(sample)
 
     def holds_images_of(self, other: Output) -> bool:
-        """Tell whether this finished tree holds every image of another output."""
+        """Tell whether this tree, when it is finished, holds every image of another output."""
         mine, theirs = self.recipe, other.recipe
         return (
-            self.manifest is not None
-            and self.sink.ABOUT.images
+            self.sink.ABOUT.images
             and set(mine.sources) >= set(theirs.sources)
             and set(mine.splits) >= set(theirs.splits)
             and (not mine.classes or (bool(theirs.classes) and set(mine.classes) >= set(theirs.classes)))

@@ -18,7 +18,7 @@ from kilotar.store.reading import open_archive
 __all__ = ["rewrite", "stands"]
 
 
-def stands(path: Path, size_bytes: int) -> bool:
+def stands(path: Path | str, size_bytes: int) -> bool:
     """Tell whether a file of this length stands there. Raises MachineError."""
     try:
         return os.lstat(path).st_size == size_bytes

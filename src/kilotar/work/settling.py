@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from kilotar.editions.load import DEFAULT_EDITION, edition_names, load_edition
 from kilotar.errors import DecisionNeeded, SettingsDiffer
 from kilotar.model.edition import Edition
-from kilotar.store.workspace import RootFacts, Workspace
+from kilotar.store.workspace import RootFacts, Workspace, new_facts
 from kilotar.work.request import Request
 
-__all__ = ["edition_for", "edition_source", "settle_edition", "settle_terms"]
+__all__ = ["edition_for", "edition_source", "settle"]
 
 
 def edition_for(request: Request, workspace: Workspace) -> Edition:
@@ -25,27 +27,23 @@ def edition_source(facts: RootFacts) -> str:
     return facts.source or facts.edition
 
 
-def settle_edition(request: Request, edition: Edition, workspace: Workspace) -> None:
-    """Hold the root to its edition. Raises SettingsDiffer."""
-    facts = workspace.read_facts()
-    if facts is None:
-        workspace.write_facts(edition.name, _source_of(request.edition or edition.name), terms_accepted=False)
-    elif facts.edition != edition.name:
+def settle(request: Request, edition: Edition, workspace: Workspace, *, terms: bool = True) -> RootFacts:
+    """Hold the root to its edition, and the person to the terms of use; give what the root is to remember.
+
+    Raises: SettingsDiffer, DecisionNeeded.
+    """
+    facts = workspace.read_facts() or new_facts(edition.name, _source_of(request.edition or edition.name))
+    if facts.edition != edition.name:
         raise SettingsDiffer(
-            f"{workspace.root} was begun with another edition", seen=f"{edition.name} now, {facts.edition} then"
+            f"{workspace.root} was begun with another edition",
+            seen=f"{edition.name} now, {facts.edition} then",
+            fix="leave --edition out, or give another root",
         )
-
-
-def settle_terms(request: Request, edition: Edition, workspace: Workspace) -> None:
-    """Hold the person to the terms of use, once a root. Raises DecisionNeeded."""
-    facts = workspace.prepared()
-    if not edition.terms or facts.terms_accepted:
-        return
-    if not request.accept_terms:
+    if terms and edition.terms and not (facts.terms_accepted or request.accept_terms):
         raise DecisionNeeded(
             "the terms of use were not accepted", seen=edition.terms, fix="add --accept-terms if you accept them"
         )
-    workspace.write_facts(facts.edition, facts.source, terms_accepted=True)
+    return replace(facts, terms_accepted=facts.terms_accepted or request.accept_terms)
 
 
 def _source_of(edition: str) -> str:
