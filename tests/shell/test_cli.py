@@ -53,7 +53,7 @@ def test_without_flags_the_defaults_are_those_of_the_docs(library: Library, kt: 
     assert library.words["source"] is None
     assert library.words["formats"] == ("imagefolder",)
     assert library.words["accept_terms"] is False
-    assert library.words["edition"] == "ilsvrc2012"
+    assert library.words["edition"] == ""
 
 
 def test_a_dry_run_is_a_plan_and_never_prepares(library: Library, kt: Run) -> None:

@@ -47,7 +47,6 @@ def prepare(
 def _prepare(root: Path, wanted: Wanted, emit: Emit) -> Answer:
     report = with_terms(
         lambda accepted: ask_library(kilotar.prepare, root, replace(wanted, accept_terms=accepted), emit),
-        lambda: kilotar.edition(wanted.edition).terms,
         wanted.accept_terms,
     )
     return answer_report(report)
@@ -98,7 +97,7 @@ def index(
     root: Path = ROOT,
     *,
     source: Annotated[str, Parameter(name="--from")] = "",
-    edition: str = "ilsvrc2012",
+    edition: str = "",
     unverified: bool = False,
     jobs: Annotated[int, JOBS] = 0,
     talk: Talk = Talk(),  # noqa: B008 - frozen
@@ -107,8 +106,8 @@ def index(
 
     Args:
         root: Folder of the data set.
-        source: Folder that holds the archives. Default: ROOT.
-        edition: Edition by name, or a TOML file that describes one.
+        source: Folder that holds the archives. Default: where this root found them before, and ROOT.
+        edition: Edition by name, or a TOML file that describes one. Default: the root's, else ilsvrc2012.
         unverified: Take archives that are not the published ones.
         jobs: Workers at once. Default: one a core.
     """

@@ -57,7 +57,7 @@ class Wanted:
     """What to prepare, and from what."""
 
     source: Annotated[str, Parameter(name="--from")] = ""
-    """Folder that holds the archives. Default: ROOT."""
+    """Folder that holds the archives. Default: where this root found them before, and ROOT."""
 
     formats: Annotated[tuple[str, ...], Parameter(name="--for")] = ("imagefolder",)
     """Formats to write, comma-separated; see `kilotar formats`."""
@@ -77,8 +77,8 @@ class Wanted:
     unverified: bool = False
     """Take archives that are not the published ones; written into the provenance."""
 
-    edition: str = "ilsvrc2012"
-    """Edition by name, or a TOML file that describes one."""
+    edition: str = ""
+    """Edition by name, or a TOML file that describes one. Default: the root's, else ilsvrc2012."""
 
     jobs: Annotated[int, JOBS] = 0
     """Workers at once. Default: one a core."""

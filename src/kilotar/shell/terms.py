@@ -19,7 +19,7 @@ T = TypeVar("T")
 FLAG = "--accept-terms"
 
 
-def with_terms(call: Callable[[bool], T], terms: Callable[[], str], accepted: bool) -> T:
+def with_terms(call: Callable[[bool], T], accepted: bool) -> T:
     """Call with what is known of the acceptance; where a person must decide about terms, ask and call again.
 
     Raises: DecisionNeeded where nobody can be asked, or the answer is not yes.
@@ -27,7 +27,7 @@ def with_terms(call: Callable[[bool], T], terms: Callable[[], str], accepted: bo
     try:
         return call(accepted)
     except DecisionNeeded as error:
-        if accepted or FLAG not in error.fix or not ask(terms(), sys.stdin, sys.stderr):
+        if accepted or FLAG not in error.fix or not ask(error.seen, sys.stdin, sys.stderr):
             raise
     return call(True)
 

@@ -7,6 +7,7 @@ headers; what is recorded as done is not counted again; a tree that will be link
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from kilotar.model.report import Forecast, ForecastStep
 from kilotar.plan.steps import Reason, Step
@@ -32,7 +33,8 @@ def forecast_run(
 
     Raises: MachineError.
     """
-    rate = measure_disk(nearest_folder(workspace.root)) if measure else ASSUMED_RATE
+    place = Path(request.out or workspace.root)
+    rate = measure_disk(nearest_folder(place)) if measure else ASSUMED_RATE
     every = sum(count_images(a, span) for a in surveyed.archives for span in a.chosen_parts(surveyed.chosen))
     trees = list(finished_trees(workspace))
     steps: list[ForecastStep] = []
@@ -43,7 +45,7 @@ def forecast_run(
         side_bytes = every * (output.sink.ABOUT.side_bytes + STATE_BYTES) if output.manifest is None else 0
         steps.append(_line(output.name, surveyed, waiting, side_bytes, rate, links=tree is not None))
         trees.append(output)
-    return forecast(workspace.root, steps, every, rate)
+    return forecast(place, steps, every, rate)
 
 
 def _line(

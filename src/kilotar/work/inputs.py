@@ -51,6 +51,7 @@ class Inputs:
         self._edition = edition
         self._unverified = unverified
         self._emit = emit
+        self._root = workspace.root
         self._journal = journal
         self.found: dict[str, LocalArchive] = {}
 
@@ -93,10 +94,10 @@ class Inputs:
         return tuple(found[a.name] for a in wanted if a.name in found)
 
     def _places(self, folder: Path | None) -> tuple[Path, ...]:
-        """Give the folder that was named, or those in which this root found its archives."""
+        """Give the folder that was named, or those in which this root found its archives, and the root itself."""
         if folder is not None:
             return (folder,)
-        remembered = {Path(record.path).parent for record in self._journal.records}
+        remembered = {self._root, *(Path(record.path).parent for record in self._journal.records)}
         return tuple(sorted(place for place in remembered if place.is_dir()))
 
     def _first(
@@ -106,7 +107,7 @@ class Inputs:
         for name in names:
             if name in present:
                 return present[name]
-        where = folder or "the folders that this root remembers"
+        where = folder or f"{self._root}, nor where this root found its archives before"
         raise LayoutRefused(
             f"the archive of the {split} images is not in {where}",
             seen=f"looked for {', '.join(names) or 'nothing: the edition names none'}; there: "

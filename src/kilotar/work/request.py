@@ -20,7 +20,7 @@ class Request:
 
     Attributes:
         root:     where state and outputs live.
-        source:   folder with the archives; None means those that the root remembers.
+        source:   folder with the archives; None means where the root found them before, and the root itself.
         formats:  names of sinks.
         splits:   "train", "val", "test"; () means train and val.
         classes:  words: wnid, named subset, parent, lemma or file; () means all.
