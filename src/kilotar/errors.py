@@ -268,6 +268,7 @@ _BY_ERRNO: dict[int, tuple[type[MachineError], str]] = {
     errno.EFBIG: (FileLimit, "raise the limit (ulimit -f unlimited) and run the same command again"),
     errno.EMFILE: (FileLimit, "raise the limit (ulimit -n 1024) and run the same command again"),
     errno.ENFILE: (FileLimit, "close other programs and run the same command again"),
+    errno.ENAMETOOLONG: (StorageFailed, "choose a root with a shorter path"),
 }
 
 

@@ -73,7 +73,7 @@ def find_archives(folder: Path, wanted: tuple[Archive, ...]) -> tuple[LocalArchi
         seen = "it is a file; give the folder that it is in" if folder.is_file() else "there is no such folder"
         raise LayoutRefused(f"{folder} is not a folder with archives", seen=seen)
     found = ((about, folder / about.name) for about in wanted)
-    return tuple(LocalArchive(about, path, identify(path)) for about, path in found if path.exists())
+    return tuple(LocalArchive(about, path, identify(path)) for about, path in found if _is_there(path))
 
 
 def find_loose(folder: Path, wanted: tuple[Archive, ...]) -> tuple[LocalArchive, ...]:
@@ -85,10 +85,20 @@ def find_loose(folder: Path, wanted: tuple[Archive, ...]) -> tuple[LocalArchive,
     for about in wanted:
         stem = about.name.removesuffix(".gz").removesuffix(".tgz").removesuffix(".tar")
         paths = (folder / name for name in (about.name, f"{stem}.tar", stem))
-        path = next((path for path in paths if path.exists()), None)
+        path = next((path for path in paths if _is_there(path)), None)
         if path is not None:
             found.append(LocalArchive(about, path, _identity_of(path)))
     return tuple(found)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise storage_error(error, f"look at {path}") from error
+    return True
 
 
 def _identity_of(path: Path) -> FileIdentity:

@@ -20,7 +20,7 @@ from pathlib import Path
 from kilotar.errors import storage_error
 from kilotar.model.seams import Written
 
-__all__ = ["Folder", "file_sha256", "fsync_folder", "publish", "sync_file_system", "write_all"]
+__all__ = ["Folder", "file_sha256", "fsync_folder", "publish", "read_file", "sync_file_system", "write_all"]
 
 FILE_MODE = 0o644
 PART_SUFFIX = ".part"
@@ -137,6 +137,16 @@ def sweep(folder: Path) -> int:
                 _drop(Path(entry.path))
                 removed += 1
     return removed
+
+
+def read_file(path: Path) -> bytes | None:
+    """Give the content of a small file, None where there is none. Raises MachineError."""
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise storage_error(error, f"read {path}") from error
 
 
 def file_sha256(path: Path) -> tuple[int, str]:

@@ -18,7 +18,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from kilotar.errors import storage_error
-from kilotar.store.files import fsync_folder, write_all
+from kilotar.store.files import fsync_folder, read_file, write_all
 
 __all__ = ["Journal", "Recollection", "read_journal", "replay"]
 
@@ -120,12 +120,7 @@ class Recollection(Generic[Record]):
 
 def read_journal(path: Path, kind: type[Record]) -> tuple[Record, ...]:
     """Give the records of a journal without opening it for writing; () where there is none. Raises MachineError."""
-    try:
-        return tuple(replay(path.read_bytes(), kind)[0])
-    except FileNotFoundError:
-        return ()
-    except OSError as error:
-        raise storage_error(error, f"read the journal {path}") from error
+    return tuple(replay(read_file(path) or b"", kind)[0])
 
 
 def replay(content: bytes, kind: type[Record]) -> tuple[list[Record], int]:

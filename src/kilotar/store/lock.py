@@ -64,7 +64,10 @@ def _sign(fd: int) -> None:
 
 
 def _holder(fd: int) -> str:
-    return os.pread(fd, 300, 0).decode("utf-8", "replace")
+    try:
+        return os.pread(fd, 300, 0).decode("utf-8", "replace")
+    except OSError:
+        return ""  # that somebody holds it counts more than who
 
 
 def lock_holder(path: Path) -> str:

@@ -8,7 +8,6 @@ without this program.)
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import msgspec
 
 from kilotar.errors import LayoutRefused, storage_error
 from kilotar.model.seams import Written
-from kilotar.store.files import file_sha256, publish
+from kilotar.store.files import file_sha256, publish, read_file
 
 __all__ = [
     "FILES",
@@ -99,21 +98,23 @@ def write_manifest(folder: Path, manifest: Manifest) -> str:
 def read_manifest(folder: Path) -> Manifest | None:
     """Give the manifest of a complete output, None where there is none.
 
-    Raises: LayoutRefused when it cannot be read.
+    Raises: LayoutRefused when it is damaged, MachineError.
     """
-    try:
-        return msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
-    except FileNotFoundError:
+    content = read_file(folder / MANIFEST)
+    if content is None:
         return None
+    try:
+        return msgspec.json.decode(content, type=Manifest)
     except msgspec.DecodeError as error:
         raise LayoutRefused(f"{folder / MANIFEST} is damaged", seen=str(error), fix="export again") from error
-    except OSError as error:
-        raise storage_error(error, f"read {folder / MANIFEST}") from error
 
 
 def manifest_sha256(folder: Path) -> str:
-    """Give the SHA-256 of `manifest.json` in hex. Raises OSError."""
-    return hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
+    """Give the SHA-256 of `manifest.json` in hex. Raises MachineError."""
+    try:
+        return file_sha256(folder / MANIFEST)[1]
+    except OSError as error:
+        raise storage_error(error, f"read {folder / MANIFEST}") from error
 
 
 def walk_files(folder: Path, manifest: Manifest) -> Iterator[Written]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from kilotar.errors import LayoutRefused, UsageError, storage_error
-from kilotar.store.files import publish, sweep
+from kilotar.store.files import publish, read_file, sweep
 
 __all__ = ["STATE", "InputRecord", "RootFacts", "Workspace", "new_facts"]
 
@@ -105,22 +105,27 @@ class Workspace:
         return self.state / "exports" / name
 
     def exports(self) -> tuple[str, ...]:
-        """Give the names of the outputs begun under this root, sorted."""
+        """Give the names of the outputs begun under this root, sorted. Raises MachineError."""
         try:
             return tuple(sorted(entry.name for entry in os.scandir(self.state / "exports") if entry.is_dir()))
         except FileNotFoundError:
             return ()
+        except OSError as error:
+            raise storage_error(error, f"look into {self.state}") from error
 
     def index_of(self, archive: str) -> Path:
         return self.index / archive
 
     def read_facts(self) -> RootFacts | None:
-        """Give what the root is, None where it was never prepared. Raises LayoutRefused for a newer schema."""
-        try:
-            content = (self.state / "root.json").read_bytes()
-            facts = msgspec.json.decode(content, type=RootFacts)
-        except FileNotFoundError:
+        """Give what the root is, None where it was never prepared.
+
+        Raises: LayoutRefused for a newer schema, MachineError.
+        """
+        content = read_file(self.state / "root.json")
+        if content is None:
             return None
+        try:
+            facts = msgspec.json.decode(content, type=RootFacts)
         except msgspec.DecodeError as error:
             raise LayoutRefused(f"{self.state}/root.json cannot be read", seen=str(error)) from error
         if facts.schema > SCHEMA:

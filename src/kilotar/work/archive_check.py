@@ -46,9 +46,11 @@ def check_archives(
 
 def _compare(record: InputRecord, *, digests: bool) -> Finding | None:
     path = Path(record.path)
-    if not path.is_file():
-        return Finding("archive-gone", record.path, "its outputs cannot be repaired without it", is_problem=False)
-    size_bytes = path.stat().st_size
+    try:
+        size_bytes = path.stat().st_size
+    except OSError as error:
+        why = f"{error.strerror}; its outputs cannot be repaired without it"
+        return Finding("archive-gone", record.path, why, is_problem=False)
     if size_bytes != record.size_bytes:
         return Finding("archive", record.path, f"{size_bytes:,} bytes, was {record.size_bytes:,}")
     if not digests or not record.digest:

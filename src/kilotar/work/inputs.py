@@ -34,6 +34,8 @@ class Inputs:
     """The archives of one root; close it.
 
     Args:
+        workspace: of the root.
+        root:      where archives are looked for as well.
         edition:   the release.
         journal:   what the root knows of archives; a recollection for one who only looks.
         unverified: whether files that are not the published ones may be used.
@@ -42,6 +44,7 @@ class Inputs:
 
     def __init__(
         self,
+        workspace: Workspace,
         edition: Edition,
         journal: Journal[InputRecord] | Recollection[InputRecord],
         *,
@@ -51,19 +54,19 @@ class Inputs:
         self._edition = edition
         self._unverified = unverified
         self._emit = emit
-        self._root = workspace.root
+        self._root = root
         self._journal = journal
         self.found: dict[str, LocalArchive] = {}
 
     @classmethod
     def open(cls, workspace: Workspace, edition: Edition, *, unverified: bool, emit: Emit) -> Inputs:
         """Give inputs for a run that holds the lock: what it finds out is remembered. Raises MachineError."""
-        return cls(edition, Journal(workspace.inputs, InputRecord), unverified=unverified, emit=emit)
+        return cls(workspace, edition, Journal(workspace.inputs, InputRecord), unverified=unverified, emit=emit)
 
     @classmethod
     def look(cls, workspace: Workspace, edition: Edition, *, unverified: bool, emit: Emit) -> Inputs:
         """Give inputs for one who only looks: nothing is written, and no lock is needed. Raises MachineError."""
-        return cls(edition, Recollection(workspace.inputs, InputRecord), unverified=unverified, emit=emit)
+        return cls(workspace, edition, Recollection(workspace.inputs, InputRecord), unverified=unverified, emit=emit)
 
     def close(self) -> None:
         self._journal.close()

@@ -19,7 +19,7 @@ from kilotar.model.seams import Annotation
 from kilotar.plan.recipe import Recipe
 from kilotar.plan.steps import Reason, Step, todo
 from kilotar.sinks.base import DataclassLike, Sink
-from kilotar.store.files import publish
+from kilotar.store.files import publish, read_file
 from kilotar.store.journal import Journal, read_journal
 from kilotar.store.manifest import Manifest
 from kilotar.store.staging import Staging
@@ -182,11 +182,12 @@ def takes_annotations(sink: Sink) -> bool:
 
 
 def read_stored_plan(facts: Path) -> StoredPlan | None:
-    """Give the plan of an output begun earlier, None where there is none. Raises LayoutRefused."""
-    try:
-        return msgspec.json.decode((facts / "plan.json").read_bytes(), type=StoredPlan)
-    except FileNotFoundError:
+    """Give the plan of an output begun earlier, None where there is none. Raises LayoutRefused, MachineError."""
+    content = read_file(facts / "plan.json")
+    if content is None:
         return None
+    try:
+        return msgspec.json.decode(content, type=StoredPlan)
     except msgspec.DecodeError as error:
         raise LayoutRefused(f"{facts}/plan.json cannot be read", seen=str(error)) from error
 
