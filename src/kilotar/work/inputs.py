@@ -35,7 +35,6 @@ class Inputs:
 
     Args:
         workspace: of the root.
-        root:      where archives are looked for as well.
         edition:   the release.
         journal:   what the root knows of archives; a recollection for one who only looks.
         unverified: whether files that are not the published ones may be used.
@@ -54,7 +53,7 @@ class Inputs:
         self._edition = edition
         self._unverified = unverified
         self._emit = emit
-        self._root = root
+        self._root = workspace.root
         self._journal = journal
         self.found: dict[str, LocalArchive] = {}
 
