@@ -11,9 +11,8 @@ import pytest
 from kilotar.errors import ArchiveRefused, DigestMismatch, DiskFull, KilotarError, OurError, StorageFailed
 from kilotar.events import Event, Finding, Found, Landed, Outcome, StepEnded, StepStarted
 from kilotar.plan.schedule import Scheduler
-from kilotar.plan.steps import Step
+from kilotar.plan.steps import Step, StepDone
 from kilotar.work.engine import Engine, Job, ProofTask
-from kilotar.work.tasks import PartDone
 
 SIZE = 40
 STEPS = tuple(Step(f"train/{key}", "tar", at, at + 10) for key, at in (("a", 0), ("b", 10), ("c", 20)))
@@ -24,8 +23,8 @@ def nothing() -> None:
     """Do nothing, as a hook."""
 
 
-def done(key: str) -> PartDone:
-    return PartDone(key, 2, 10, "00", "train", exclusive=True, findings=(Finding("name", key, "why"),))
+def done(key: str) -> StepDone:
+    return StepDone(key, 2, 10, "00", "train", exclusive=True, findings=(Finding("name", key, "why"),))
 
 
 @dataclass
@@ -60,8 +59,8 @@ class Stage:
         self.events.append(event)
         self.on_event(event)
 
-    def _write(self, key: str) -> Callable[[], PartDone]:
-        def write() -> PartDone:
+    def _write(self, key: str) -> Callable[[], StepDone]:
+        def write() -> StepDone:
             self._act(f"write {key}")
             return done(key)
 
@@ -79,7 +78,7 @@ class Stage:
     def _commit(self) -> None:
         self._act("commit")
 
-    def _record(self, parts: tuple[PartDone, ...]) -> None:
+    def _record(self, parts: tuple[StepDone, ...]) -> None:
         self._act("record")
         self.recorded += [part.key for part in parts]
 

@@ -9,10 +9,10 @@ import pytest
 
 from kilotar.errors import LayoutRefused, SettingsDiffer
 from kilotar.plan.recipe import Recipe, Source
-from kilotar.plan.steps import Reason, Step
+from kilotar.plan.steps import Reason, Step, StepDone
 from kilotar.sinks.base import find_sink
 from kilotar.store.workspace import Workspace
-from kilotar.work.output import Output, StepDone, read_stored_plan, refuse_other_recipe
+from kilotar.work.output import Output, read_stored_plan, refuse_other_recipe
 
 TRAIN, VAL = Source("train.tar", "md5:aa"), Source("val.tar", "md5:bb")
 RECIPE = Recipe("tiny", "imagefolder", 1, (), ("train", "val"), (), (TRAIN, VAL))
@@ -84,21 +84,16 @@ def test_once_moved_into_place_nothing_is_done_again(root: Path) -> None:
 
 
 def test_a_step_without_files_is_kept(root: Path) -> None:
-    assert reasons(output(root), replace_record(CLASS, folder="", images=0))[0] is Reason.RECORDED
+    assert reasons(output(root), replace(CLASS, folder="", images=0))[0] is Reason.RECORDED
 
 
 def test_a_step_from_an_archive_that_was_never_proved_is_done_again_when_the_archive_changed(root: Path) -> None:
     made = output(root)
     stage(made, "train/n1/a", "train/n1/b")
-    record = replace_record(CLASS, source="then")
+    record = replace(CLASS, source="then")
 
     assert reasons(made, record, trusted=frozenset({"now"}))[0] is Reason.OTHER_SOURCE
     assert reasons(made, record, trusted=frozenset({"now", "then"}))[0] is Reason.RECORDED
-
-
-def replace_record(record: StepDone, **changes: object) -> StepDone:
-    fields = {name: getattr(record, name) for name in StepDone.__struct_fields__}
-    return StepDone(**{**fields, **changes})
 
 
 def test_a_plan_is_remembered_from_its_beginning(root: Path) -> None:

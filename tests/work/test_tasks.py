@@ -14,10 +14,11 @@ from kilotar.errors import ArchiveRefused
 from kilotar.model.edition import Edition
 from kilotar.model.sample import Sample
 from kilotar.model.table import Part
+from kilotar.plan.steps import StepDone
 from kilotar.store.index import ArchiveIdentity, IndexFolder, PartSpan
 from kilotar.store.staging import Staging
 from kilotar.work.labels import LabelJoin
-from kilotar.work.tasks import PartDone, PartTask, link_part, write_part
+from kilotar.work.tasks import PartTask, link_part, write_part
 from tests.doubles.folders import tree
 from tests.doubles.tars import tar
 
@@ -48,7 +49,7 @@ class Bench:
         join = LabelJoin.of(self.edition, self.about)
         return PartTask(f"train/{self.wnid}", path, self.about, span, self.edition, join, chosen, self.index)
 
-    def write(self, members: list[tuple[bytes, bytes]], chosen: frozenset[str] | None = None) -> PartDone:
+    def write(self, members: list[tuple[bytes, bytes]], chosen: frozenset[str] | None = None) -> StepDone:
         return write_part(self.task(members, chosen), place, self.staging)
 
     def rows(self) -> list[tuple[str, bytes]]:
@@ -179,7 +180,7 @@ def test_a_damaged_part_leaves_no_rows_in_the_index(bench: Bench) -> None:
     assert bench.index.read_part(task.span) is None
 
 
-def written(bench: Bench, members: list[tuple[bytes, bytes]]) -> tuple[PartDone, Part]:
+def written(bench: Bench, members: list[tuple[bytes, bytes]]) -> tuple[StepDone, Part]:
     """Write a part as a finished tree; give what came of it, and its samples."""
     done = bench.write(members)
     rows = bench.index.read_part(bench.task(members).span)

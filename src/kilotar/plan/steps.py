@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-__all__ = ["Reason", "Step", "todo"]
+from kilotar.events import Finding
+
+__all__ = ["Reason", "Step", "StepDone", "todo"]
 
 
 class Reason(enum.StrEnum):
@@ -45,6 +47,32 @@ class Step:
     @property
     def size_bytes(self) -> int:
         return self.stop - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class StepDone:
+    """A step whose files are written: what the journal records once they are durable.
+
+    Attributes:
+        images, size_bytes: of what was written.
+        listing_sha256: over the lines "<sha256> <size> <path>\\n" of its files.
+        folder:    the deepest folder that holds them all, "" for a step without files.
+        exclusive: whether that folder holds nothing else.
+        written_bytes, linked: bytes written anew; files that are second names of another output's.
+        findings:  what was found in the data on the way.
+        source:    identity of the archive file that they are from, "" where they are not out of one.
+    """
+
+    key: str
+    images: int
+    size_bytes: int
+    listing_sha256: str
+    folder: str
+    exclusive: bool
+    written_bytes: int = 0
+    linked: int = 0
+    findings: tuple[Finding, ...] = ()
+    source: str = ""
 
 
 Fact = TypeVar("Fact")

@@ -22,7 +22,7 @@ from kilotar.store.files import fsync_folder, read_file, write_all
 
 __all__ = ["Journal", "Recollection", "read_journal", "replay"]
 
-Record = TypeVar("Record", bound=msgspec.Struct)
+Record = TypeVar("Record")
 
 
 class Journal(Generic[Record]):

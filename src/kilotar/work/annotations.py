@@ -15,11 +15,12 @@ from kilotar.errors import storage_error
 from kilotar.events import Finding
 from kilotar.model.edition import Edition
 from kilotar.model.seams import Annotation, Written
+from kilotar.plan.steps import StepDone
 from kilotar.sources.boxes import walk_annotations
 from kilotar.sources.local import LocalArchive
 from kilotar.store.files import publish
 from kilotar.store.staging import Staging
-from kilotar.work.tasks import Listing, PartDone
+from kilotar.work.tasks import Listing
 
 MOST_FINDINGS = 1000  # enough to see what is wrong with half a million files
 
@@ -37,7 +38,7 @@ class AnnotationTask:
     listing: Path
 
 
-def write_annotations(task: AnnotationTask, place: Callable[[Annotation], str], staging: Staging) -> PartDone:
+def write_annotations(task: AnnotationTask, place: Callable[[Annotation], str], staging: Staging) -> StepDone:
     """Write the XML of the chosen images to a staging folder.
 
     Raises: BoxesRefused, ArchiveRefused, MachineError, OSError.

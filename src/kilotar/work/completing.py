@@ -13,6 +13,7 @@ from kilotar import __version__
 from kilotar.events import Finding
 from kilotar.model.sample import Sample
 from kilotar.model.seams import Collection, Written
+from kilotar.plan.steps import StepDone
 from kilotar.store.files import Folder
 from kilotar.store.manifest import SCHEMA, Manifest, write_files, write_manifest
 from kilotar.work.annotations import read_listing
@@ -20,7 +21,7 @@ from kilotar.work.counts import count_findings
 from kilotar.work.gathering import Gatherer
 from kilotar.work.inputs import Inputs
 from kilotar.work.labels import ORDER, prove_labels
-from kilotar.work.output import Output, StepRecord
+from kilotar.work.output import Output
 from kilotar.work.repair import rewrite, stands
 from kilotar.work.survey import Survey
 
@@ -117,6 +118,6 @@ class _Files:
         return file
 
 
-def findings_of(records: Iterable[StepRecord]) -> tuple[Finding, ...]:
+def findings_of(records: Iterable[StepDone]) -> tuple[Finding, ...]:
     """Give what was found in the data while the steps were made."""
-    return tuple(Finding(*finding) for record in records for finding in record.findings)
+    return tuple(finding for record in records for finding in record.findings)

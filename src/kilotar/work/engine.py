@@ -18,8 +18,8 @@ from kilotar.exec.base import TaskEnded, TaskFailed, TaskResult
 from kilotar.exec.threads import ThreadExecutor
 from kilotar.plan import schedule
 from kilotar.plan.schedule import Command, Happening, Scheduler
+from kilotar.plan.steps import StepDone
 from kilotar.work.signals import interrupts_as_messages
-from kilotar.work.tasks import PartDone
 
 __all__ = ["Engine", "Job", "ProofTask"]
 
@@ -53,10 +53,10 @@ class Job:
     """
 
     scheduler: Scheduler
-    write: Callable[[str], Callable[[], PartDone]]
+    write: Callable[[str], Callable[[], StepDone]]
     proofs: Mapping[str, ProofTask]
     commit: Callable[[], None]
-    record: Callable[[tuple[PartDone, ...]], None]
+    record: Callable[[tuple[StepDone, ...]], None]
     seal: Callable[[], None]
 
 
@@ -77,7 +77,7 @@ class Engine:
         self._clerk = ThreadExecutor(1, self._inbox.put)
         self._prover = ThreadExecutor(max(1, len(job.proofs)), self._inbox.put)
         self._begun: set[str] = set()
-        self._written: dict[str, PartDone] = {}
+        self._written: dict[str, StepDone] = {}
         self._committing: tuple[str, ...] = ()
         self._error: KilotarError | None = None
         self._interrupt: KeyboardInterrupt | None = None
@@ -130,7 +130,7 @@ class Engine:
             case Landed(archive, _, stop, _):
                 self._emit(message)
                 return schedule.LandedUpTo(archive, stop)
-            case TaskEnded(key, PartDone() as done):
+            case TaskEnded(key, StepDone() as done):
                 self._written[key] = done
                 self._tell(done)
                 return schedule.Written(key)
@@ -150,7 +150,7 @@ class Engine:
             return self._fail(_PROOF + archive, error)
         return schedule.ProofEnded(archive)
 
-    def _tell(self, done: PartDone) -> None:
+    def _tell(self, done: StepDone) -> None:
         for finding in done.findings:
             self._emit(Found(finding))
         self._emit(StepEnded(done.key, Outcome.DONE, done.images, done.size_bytes))

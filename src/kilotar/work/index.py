@@ -13,6 +13,7 @@ from contextlib import closing
 from kilotar.events import Emit, Finding, RunStarted, ignore
 from kilotar.model.report import Report
 from kilotar.plan.schedule import Scheduler
+from kilotar.plan.steps import StepDone
 from kilotar.store.index import PartSpan
 from kilotar.store.lock import hold_lock
 from kilotar.store.workspace import Workspace
@@ -23,7 +24,7 @@ from kilotar.work.reporting import report_run
 from kilotar.work.request import Request
 from kilotar.work.settling import edition_for, settle
 from kilotar.work.survey import Survey, SurveyedArchive, survey
-from kilotar.work.tasks import PartDone, write_part
+from kilotar.work.tasks import write_part
 
 __all__ = ["index"]
 
@@ -58,11 +59,11 @@ def _index_all(surveyed: Survey, inputs: Inputs, slots: int, emit: Emit) -> tupl
     emit(RunStarted("index", "", len(waiting), -1, 0))
     findings: list[Finding] = []
 
-    def write(key: str) -> Callable[[], PartDone]:
+    def write(key: str) -> Callable[[], StepDone]:
         archive, span = spans[key]
         return lambda: write_part(archive.task(span, None), lambda sample: sample.name, None)
 
-    def record(parts: tuple[PartDone, ...]) -> None:
+    def record(parts: tuple[StepDone, ...]) -> None:
         findings.extend(finding for part in parts for finding in part.findings)
 
     scheduler = Scheduler(

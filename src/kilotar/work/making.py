@@ -13,7 +13,7 @@ from pathlib import Path
 from kilotar.errors import DigestMismatch
 from kilotar.events import Emit
 from kilotar.plan.schedule import Scheduler
-from kilotar.plan.steps import Reason, Step
+from kilotar.plan.steps import Reason, Step, StepDone
 from kilotar.store.index import PartSpan
 from kilotar.store.staging import remove_tree
 from kilotar.store.workspace import Workspace
@@ -22,10 +22,10 @@ from kilotar.work.completing import complete, findings_of
 from kilotar.work.engine import Engine, Job
 from kilotar.work.gathering import Gatherer
 from kilotar.work.inputs import Inputs
-from kilotar.work.output import BOXES, Output, StepRecord
+from kilotar.work.output import BOXES, Output
 from kilotar.work.survey import Survey, SurveyedArchive
 from kilotar.work.tables import join_part
-from kilotar.work.tasks import PartDone, link_part, write_part
+from kilotar.work.tasks import link_part, write_part
 
 __all__ = ["Making", "Setting"]
 
@@ -69,7 +69,7 @@ class Making:
         self._journal = output.journal(setting.workspace)
 
     @property
-    def records(self) -> tuple[StepRecord, ...]:
+    def records(self) -> tuple[StepDone, ...]:
         """The latest record of every step of this output."""
         return tuple({record.key: record for record in self._journal.records}.values())
 
@@ -108,7 +108,7 @@ class Making:
         """A step that links waits for no bytes of an archive."""
         return Step(step.key, "", 0, 0, step.members) if self._source is not None else step
 
-    def _write(self, key: str) -> Callable[[], PartDone]:
+    def _write(self, key: str) -> Callable[[], StepDone]:
         """Give the work of a step."""
         if key.startswith(BOXES):
             return self._annotation_work(key)
@@ -120,7 +120,7 @@ class Making:
             return lambda: write_part(task, place, staging)
         part, source = join_part(archive, span, rows, self._setting.survey.chosen), self._source
 
-        def link_or_write() -> PartDone:
+        def link_or_write() -> StepDone:
             try:
                 return link_part(key, archive.split, part, place, staging, source.path_of)
             except (FileNotFoundError, NotADirectoryError):  # the finished tree has lost an image since
@@ -133,7 +133,7 @@ class Making:
         archive = next(a for a in self._setting.survey.archives if a.split == split)
         return archive, next(span for span in archive.outline.parts if span.key == part)
 
-    def _annotation_work(self, key: str) -> Callable[[], PartDone]:
+    def _annotation_work(self, key: str) -> Callable[[], StepDone]:
         survey = self._setting.survey
         local = next(box for box in survey.boxes if f"{BOXES}{box.about.split}" == key)
         task = AnnotationTask(key, local, survey.edition, survey.chosen, self._listing(key))
@@ -146,27 +146,11 @@ class Making:
         if self._setting.sync:
             self._staging.sync()
 
-    def _record(self, parts: tuple[PartDone, ...]) -> None:
-        self._journal.append(map(_as_record, parts))
+    def _record(self, parts: tuple[StepDone, ...]) -> None:
+        self._journal.append(parts)
 
     def _seal(self) -> None:
         self._staging.move_into_place()
         notes = tuple(self._listing(step.key) for step in self._output.steps if step.key.startswith(BOXES))
         setting = self._setting
         complete(self._output, setting.survey, setting.inputs, setting.gatherer, notes, findings_of(self.records))
-
-
-def _as_record(done: PartDone) -> StepRecord:
-    findings = tuple((f.kind, f.where, f.why, f.offset, f.is_problem) for f in done.findings)
-    return StepRecord(
-        done.key,
-        done.images,
-        done.size_bytes,
-        done.listing_sha256,
-        done.folder,
-        done.exclusive,
-        done.written_bytes,
-        done.linked,
-        findings,
-        done.source,
-    )

@@ -17,7 +17,7 @@ from kilotar.errors import LayoutRefused, SettingsDiffer, storage_error
 from kilotar.model.sample import Extent, Sample, Split
 from kilotar.model.seams import Annotation
 from kilotar.plan.recipe import Recipe
-from kilotar.plan.steps import Reason, Step, todo
+from kilotar.plan.steps import Reason, Step, StepDone, todo
 from kilotar.sinks.base import DataclassLike, Sink
 from kilotar.store.files import publish, read_file
 from kilotar.store.journal import Journal, read_journal
@@ -31,31 +31,11 @@ BOXES = "boxes/"  # keys of the steps that write XML
 __all__ = [
     "BOXES",
     "Output",
-    "StepRecord",
     "StoredPlan",
     "read_stored_plan",
     "refuse_other_recipe",
     "takes_annotations",
 ]
-
-
-class StepRecord(msgspec.Struct, frozen=True):
-    """A journal line: a step whose files are durable.
-
-    `listing_sha256` is over the lines "<sha256> <size> <path>\\n" of its files. `folder` is the deepest folder that
-    holds them all, "" for a step without files; `exclusive` tells whether it holds nothing else.
-    """
-
-    key: str
-    images: int
-    size_bytes: int
-    listing_sha256: str
-    folder: str
-    exclusive: bool
-    written_bytes: int = 0
-    linked: int = 0
-    findings: tuple[tuple[str, str, str, int, bool], ...] = ()
-    source: str = ""
 
 
 class StoredPlan(msgspec.Struct, frozen=True):
@@ -142,14 +122,14 @@ class Output:
         stored = StoredPlan(self.recipe.plan_id, str(self.folder), len(self.steps), self.recipe)
         publish(self.facts / "plan.json", [msgspec.json.format(msgspec.json.encode(stored), indent=1)])
 
-    def journal(self, workspace: Workspace) -> Journal[StepRecord]:
-        return Journal(workspace.journal(self.recipe.plan_id), StepRecord)
+    def journal(self, workspace: Workspace) -> Journal[StepDone]:
+        return Journal(workspace.journal(self.recipe.plan_id), StepDone)
 
-    def recorded(self, workspace: Workspace) -> tuple[StepRecord, ...]:
+    def recorded(self, workspace: Workspace) -> tuple[StepDone, ...]:
         """Give what the journal holds, without touching it. Raises MachineError."""
-        return read_journal(workspace.journal(self.recipe.plan_id), StepRecord)
+        return read_journal(workspace.journal(self.recipe.plan_id), StepDone)
 
-    def todo(self, records: Iterable[StepRecord], trusted: frozenset[str]) -> tuple[tuple[Step, Reason], ...]:
+    def todo(self, records: Iterable[StepDone], trusted: frozenset[str]) -> tuple[tuple[Step, Reason], ...]:
         """Give every step with the reason why it will be done or is kept.
 
         Args:
@@ -157,7 +137,7 @@ class Output:
         """
         return todo(self.steps, {record.key: record for record in records}, lambda r: self._probe(r, trusted))
 
-    def _probe(self, record: StepRecord, trusted: frozenset[str]) -> Reason:
+    def _probe(self, record: StepDone, trusted: frozenset[str]) -> Reason:
         """Look whether the files of a recorded step can still be there, without reading them.
 
         While they are staged, a folder that one step alone fills must hold as many entries as were recorded. Once they

@@ -18,31 +18,16 @@ from kilotar.events import Finding
 from kilotar.model.edition import Archive, Edition
 from kilotar.model.sample import Extent, Sample, Split
 from kilotar.model.table import Part, Rows, RowsBuilder
+from kilotar.plan.steps import StepDone
 from kilotar.store.index import IndexFolder, PartSpan
 from kilotar.store.staging import Staging, StagingWriter
 from kilotar.work.indexing import MemberBytes, walk_part
 from kilotar.work.labels import LabelJoin
 
-__all__ = ["Listing", "PartDone", "PartTask", "hash_part", "link_part", "write_part"]
+__all__ = ["Listing", "PartTask", "hash_part", "link_part", "write_part"]
 
 Place = Callable[[Sample], str]
 _JPEG_START, _PNG_START = b"\xff\xd8\xff", b"\x89PNG"
-
-
-@dataclass(frozen=True, slots=True)
-class PartDone:
-    """A step's files are written, not yet durable. `source` is the identity of the archive file that they are from."""
-
-    key: str
-    images: int
-    size_bytes: int
-    listing_sha256: str
-    folder: str
-    exclusive: bool
-    written_bytes: int = 0
-    linked: int = 0
-    findings: tuple[Finding, ...] = ()
-    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +74,11 @@ class Listing:
         self._digest.update(f"{sha256.hex()} {size_bytes} {path}\n".encode("ascii"))
         self._parents.add(path.rpartition("/")[0])
 
-    def done(self, key: str, findings: tuple[Finding, ...], *, one_class: bool) -> PartDone:
+    def done(self, key: str, findings: tuple[Finding, ...], *, one_class: bool) -> StepDone:
         folder = os.path.commonpath(self._parents) if self._parents else ""
         exclusive = one_class and len(self._parents) == 1
         written = 0 if self.linked else self.size_bytes
-        return PartDone(
+        return StepDone(
             key,
             self.images,
             self.size_bytes,
@@ -160,7 +145,7 @@ class _PartReader:
             self._skip("not-jpeg", member, f"{what}; kept as it is")
 
 
-def write_part(task: PartTask, place: Place, staging: Staging | None) -> PartDone:
+def write_part(task: PartTask, place: Place, staging: Staging | None) -> StepDone:
     """Write the images of a part to a staging folder (None: only hash them); remember its rows in the index.
 
     Raises: ArchiveRefused, MachineError, OSError.
@@ -193,7 +178,7 @@ def hash_part(task: PartTask) -> Rows:
 
 def link_part(
     key: str, split: Split, part: Part, place: Place, staging: Staging, source: Callable[[Sample], Path]
-) -> PartDone:
+) -> StepDone:
     """Give the images of a part, which stand in a finished tree, a second name in a staging folder.
 
     Raises: OSError.
