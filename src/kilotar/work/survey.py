@@ -148,7 +148,7 @@ def is_published_kit(kit: LocalArchive) -> bool:
     if not kit.about.sha256 or not kit.path.is_file() or kit.size_bytes != kit.about.size_bytes:
         return False
     try:
-        return file_sha256(kit.path)[1] == kit.about.sha256
+        return file_sha256(kit.path.resolve())[1] == kit.about.sha256  # archives are often linked into a folder
     except OSError as error:
         raise storage_error(error, f"read {kit.path}") from error
 
