@@ -95,6 +95,7 @@ class _Check:
         self._findings: list[Finding] = []
         self._facts: list[OutputFact] = []
         self._checked = 0
+        self._decoded: list[Output] = []
 
     def found(self, finding: Finding) -> None:
         self._findings.append(finding)
@@ -133,6 +134,10 @@ class _Check:
             yield Finding(kind, where, why, is_problem=kind != "known-odd")
 
     def _decode(self, output: Output, manifest: Manifest) -> None:
+        """Decode every image, unless another output has the very same ones: their digests were just compared."""
+        if any(other.holds_images_of(output) for other in self._decoded):
+            return
+        self._decoded.append(output)
         paths = (f.path for f in walk_files(output.facts, manifest) if f.path.endswith(_IMAGE_ENDINGS))
         odd = OddNames(self._edition.cmyk, self._edition.png)
         self._findings += deep_check(file_batches(output.folder, paths, odd), self._jobs, self._emit)
