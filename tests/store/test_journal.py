@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from kilotar.errors import DiskFull, MachineError, StorageFailed
 from kilotar.store import files
+from kilotar.store import journal as journal_module
 from kilotar.store.journal import Journal, read_journal, replay
 
 
@@ -124,6 +125,17 @@ def test_several_records_are_one_write_and_one_sync(path: Path, monkeypatch: pyt
         journal.append(FACTS)
 
     assert calls == ["write", "sync"]
+
+
+def test_the_name_of_a_new_journal_is_durable_before_anything_is_acknowledged(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(journal_module, "fsync_folder", synced.append)
+
+    Journal(path, Fact).close()
+
+    assert synced == [path.parent]
 
 
 def _full_after(size_bytes: int) -> object:

@@ -113,6 +113,20 @@ def test_the_second_run_keeps_everything_and_writes_nothing(root: Path, tiny: Ti
     assert not any(isinstance(event, StepEnded | Proved) for event in events)
 
 
+@pytest.mark.parametrize("gone", [("train",), ("val",), ("train", "val")])
+def test_a_finished_tree_that_was_taken_away_is_made_again(root: Path, tiny: Tiny, gone: tuple[str, ...]) -> None:
+    prepare(root, tiny)
+    before = facts_of(root, "imagefolder")
+    for split in gone:
+        shutil.rmtree(root / split)
+
+    report = prepare(root, tiny)
+
+    assert images(root) == expected_tree(tiny)
+    assert report.outcome is Outcome.DONE
+    assert facts_of(root, "imagefolder") == before
+
+
 def test_the_second_run_need_not_be_told_where_the_archives_are(root: Path, tiny: Tiny) -> None:
     prepare(root, tiny)
 

@@ -129,6 +129,11 @@ class Output:
         """Give what the journal holds, without touching it. Raises MachineError."""
         return read_journal(workspace.journal(self.recipe.plan_id), StepDone)
 
+    def is_there(self, workspace: Workspace) -> bool:
+        """Tell whether the folders that hold its recorded files still stand; single files are for `verify` to miss."""
+        tops = {record.folder.partition("/")[0] for record in self.recorded(workspace) if record.folder}
+        return all((self.folder / top).is_dir() for top in tops)
+
     def todo(self, records: Iterable[StepDone], trusted: frozenset[str]) -> tuple[tuple[Step, Reason], ...]:
         """Give every step with the reason why it will be done or is kept.
 

@@ -126,7 +126,8 @@ def _plan_output(request: Request, name: str, surveyed: Survey, workspace: Works
     stored = refuse_other_recipe(facts, recipe, folder)
     manifest = read_manifest(facts) if stored else None
     steps = _steps(surveyed, boxes=takes_annotations(sink)) if about.images else ()
-    return Output(sink, options, recipe, folder, facts, steps, manifest, len(steps))
+    output = Output(sink, options, recipe, folder, facts, steps, manifest, len(steps))
+    return output if output.is_there(workspace) else replace(output, manifest=None)
 
 
 def _steps(surveyed: Survey, *, boxes: bool) -> tuple[Step, ...]:
