@@ -43,7 +43,8 @@ def outline_archive(
     """Give the parts of an archive, out of the index or by a walk that the index then remembers.
 
     Args:
-        sequential: read from front to back instead of hopping from header to header: for disks that turn.
+        sequential: read from front to back instead of hopping from header to header: for a flat archive on a disk
+            that turns.
     Returns: the outline, and its findings.
     Raises:
         ArchiveRefused: no tar, damaged, hostile, or without a single part.
@@ -60,8 +61,10 @@ def outline_archive(
 def _walk_outline(file: ArchiveFile, archive: Archive, *, sequential: bool) -> Outline:
     size_bytes = file.size_bytes
     check_kind(file.read(0, min(SNIFF_BYTES, size_bytes)), "tar", archive.name)
-    read = Window(file).limit(size_bytes).read if sequential else file.read
-    if not sequential:
+    if sequential and archive.layout is not Layout.TAR_OF_TARS:  # between class tars lie 140 MB: a hop is cheaper
+        read = Window(file).limit(size_bytes).read
+    else:
+        read = file.read
         file.will_hop()
     most = most_members(archive.images, size_bytes)
     members = walk_members(read, 0, size_bytes, archive.strictness, max_members=most)
