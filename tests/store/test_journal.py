@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from kilotar.errors import DiskFull, MachineError, StorageFailed
 from kilotar.store import files
 from kilotar.store import journal as journal_module
-from kilotar.store.journal import Journal, read_journal, replay
+from kilotar.store.journal import Journal, Recollection, read_journal, replay
 
 
 class Fact(msgspec.Struct, frozen=True):
@@ -196,6 +196,59 @@ def test_an_interrupted_append_does_not_hide_the_ones_that_follow(path: Path, mo
         journal.append(FACTS[1:])
 
     assert read_journal(path, Fact) == tuple(FACTS[1:])
+
+
+EQUAL = [Fact(key) for key in ("a", "b", "c", "d")]
+
+
+def test_a_record_behind_a_damaged_one_does_not_come_back_when_its_place_is_written_over(path: Path) -> None:
+    with Journal(path, Fact) as journal:
+        journal.append(EQUAL[:3])
+    line = path.stat().st_size // 3
+    content = bytearray(path.read_bytes())
+    content[line + 12] ^= 1
+    path.write_bytes(content)
+
+    with Journal(path, Fact) as journal:
+        journal.append(EQUAL[3:])
+
+    assert read_journal(path, Fact) == (EQUAL[0], EQUAL[3])
+
+
+def test_records_that_could_not_be_synced_do_not_come_back_behind_later_ones(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(fd: int) -> None:
+        raise OSError(errno.EIO, "bad")
+
+    with Journal(path, Fact) as journal:
+        with monkeypatch.context() as patch, pytest.raises(StorageFailed):
+            patch.setattr(os, "fdatasync", fail)
+            journal.append(EQUAL[:3])
+        journal.append(EQUAL[3:])
+
+    assert read_journal(path, Fact) == (EQUAL[3],)
+
+
+def test_a_journal_leaves_no_file_open(path: Path, content: bytes) -> None:
+    path.write_bytes(content[:-1])
+    before = os.listdir("/proc/self/fd")
+
+    with Journal(path, Fact):
+        pass
+
+    assert len(os.listdir("/proc/self/fd")) == len(before)
+
+
+def test_who_only_looks_knows_what_was_recorded_and_writes_nothing(path: Path, content: bytes) -> None:
+    path.write_bytes(content[:-1])
+    looked = Recollection(path, Fact)
+
+    looked.append([Fact("mine")])
+
+    assert looked.records == [*FACTS[:2], Fact("mine")]
+    assert path.read_bytes() == content[:-1]
+    assert os.listdir(path.parent) == [path.name]
 
 
 def test_a_journal_behind_a_link_or_in_a_missing_folder_is_refused(tmp_path: Path) -> None:

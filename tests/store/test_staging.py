@@ -77,6 +77,43 @@ def test_a_leftover_of_a_killed_run_is_replaced_whole(staging: Staging, writer: 
     assert (staging.folder / "a/f").read_bytes() == b"new"
 
 
+def test_a_leftover_that_is_linked_from_another_tree_is_not_written_through(
+    staging: Staging, writer: StagingWriter, source: Path
+) -> None:
+    writer.link("f", source)
+
+    writer.write("f", DATA[::-1])
+
+    assert source.read_bytes() == DATA
+    assert (staging.folder / "f").read_bytes() == DATA[::-1]
+
+
+@pytest.mark.parametrize(("leftover", "is_kept"), [(DATA[:100], True), (DATA, True), (DATA + b"x", False)])
+def test_a_leftover_is_never_cut_but_completed_or_replaced(
+    staging: Staging, writer: StagingWriter, leftover: bytes, is_kept: bool
+) -> None:
+    (staging.folder / "f").write_bytes(leftover)
+    inode = (staging.folder / "f").stat().st_ino
+    with open(staging.folder / "f", "rb") as rival:
+        writer.write("f", DATA)
+
+        assert rival.read().startswith(leftover[: len(DATA)])
+    assert (staging.folder / "f").read_bytes() == DATA
+    assert ((staging.folder / "f").stat().st_ino == inode) is is_kept
+
+
+def test_a_move_makes_the_new_names_durable(
+    staging: Staging, writer: StagingWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer.write("train/f", DATA)
+    synced: list[Path] = []
+    monkeypatch.setattr(module, "fsync_folder", synced.append)
+
+    staging.move_into_place()
+
+    assert synced == [staging.out]
+
+
 def test_a_link_in_the_staging_folder_is_not_written_through(
     staging: Staging, writer: StagingWriter, source: Path
 ) -> None:
