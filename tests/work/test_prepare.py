@@ -286,6 +286,31 @@ def test_a_folder_that_is_there_already_is_left_alone(root: Path, tiny: Tiny, ta
     assert (root / taken / "mine.txt").read_text() == "mine"
 
 
+def test_archives_named_by_a_relative_path_are_found_again_from_anywhere(
+    root: Path, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tiny.folder.parent)
+    kilotar.index(root, **wish(tiny, source=Path(tiny.folder.name)))
+    monkeypatch.chdir(tmp_path)
+
+    assert len(kilotar.open(root, "train")) == 12
+    assert {fact.path for fact in kilotar.status(root).archives} == {
+        str(tiny.folder / "tiny_img_train.tar"),
+        str(tiny.folder / "tiny_img_val.tar"),
+    }
+
+
+def test_paths_may_be_text_and_begin_with_the_home_sign(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "archives").symlink_to(tiny.folder)
+
+    prepare(Path("~/imagenet"), tiny, source="~/archives", out="~/tree", formats=["imagefolder"], splits=["val"])
+
+    assert images(tmp_path / "tree") == expected_tree(tiny, ("val",))
+
+
 def test_other_files_in_the_root_do_not_matter_and_stay(root: Path, tiny: Tiny) -> None:
     root.mkdir()
     (root / "notes.txt").write_text("mine")

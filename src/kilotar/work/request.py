@@ -52,6 +52,8 @@ class Request:
 
     def __post_init__(self) -> None:
         """Raises: UsageError."""
+        for path in (self.root, self.source, self.out):
+            _check_text(path)
         if not self.formats:
             raise UsageError("no format was asked for", fix="kilotar formats lists them")
         if self.out is not None and len(self.formats) != 1:
@@ -76,3 +78,13 @@ class Request:
     def options_of(self, sink: str) -> tuple[tuple[str, str], ...]:
         """Give the (option, word) pairs of one format, sorted."""
         return tuple(sorted((name, word) for format_name, name, word in self.options if format_name == sink))
+
+
+def _check_text(path: Path | None) -> None:
+    """Refuse a path that cannot be written into a record. Raises UsageError."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"the name of {path} is not UTF-8 text", fix="rename it, or link to it by another name"
+        ) from error
