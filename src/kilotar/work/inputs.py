@@ -7,6 +7,7 @@ whose content changed since the journal was begun is refused with both digests.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from kilotar.errors import DigestMismatch, LayoutRefused, SettingsDiffer
@@ -98,7 +99,7 @@ class Inputs:
     def _places(self, folder: Path | None) -> tuple[Path, ...]:
         """Give the folder that was named, or those in which this root found its archives, and the root itself."""
         if folder is not None:
-            return (folder,)
+            return (Path(os.path.abspath(folder)),)  # remembered, and looked for from another working folder
         remembered = {self._root, *(Path(record.path).parent for record in self._journal.records)}
         return tuple(sorted(place for place in remembered if place.is_dir()))
 
@@ -121,8 +122,14 @@ class Inputs:
         return next((r for r in reversed(self._journal.records) if r.name == name), None)
 
     def _remember(self, archive: LocalArchive) -> None:
-        known = self._record_of(archive.name)
-        if known is None or (known.path != str(archive.path) and not known.digest):
+        """Remember where an archive lies, with its digest where it is a file that was proved and then moved."""
+        known, proved = self._record_of(archive.name), self._digest_of(archive)
+        if known is not None and known.path == str(archive.path):
+            return
+        if proved is not None:
+            moved = self._record(archive, proved.algorithm, proved.digest, published=proved.published)
+            self._journal.append([moved])
+        elif known is None or not known.digest:
             self._journal.append([self._record(archive, "", "", published=False)])
 
     def _record(self, archive: LocalArchive, algorithm: str, digest: str, *, published: bool) -> InputRecord:
