@@ -3,8 +3,8 @@
     python -m bench [--work FOLDER] [--rounds N] [--rest SECONDS] [--only NAME ...]
     python -m bench --page            write the page again from the figures of the last run
 
-Needs about 20 GB in FOLDER (what is written is written there; archives are kept for the next run), the photographs of
-$KILOTAR_SHARED (or ../shared beside the repository), and a quiet machine for ten minutes. Figures go to
+Needs about 60 GB in FOLDER (what is written is written there; archives are kept for the next run), the photographs of
+$KILOTAR_SHARED (or ../shared beside the repository), and a quiet machine for a quarter of an hour. Figures go to
 bench/results.jsonl, one line a measurement, and from there to the page.
 """
 
@@ -29,7 +29,7 @@ RESULTS = HOME / "bench" / "results.jsonl"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "kilotar-bench")
-    parser.add_argument("--rounds", type=int, default=4, help="rounds of the warm unpack (default 4)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of the warm unpack (default 3)")
     parser.add_argument("--rest", type=float, default=70.0, help="seconds to wait after a mass unlink (default 70)")
     parser.add_argument("--only", nargs="*", choices=tuple(SUITES), default=tuple(SUITES), help="these alone")
     parser.add_argument("--page", action="store_true", help="write the page from the last figures, measure nothing")
@@ -45,7 +45,8 @@ def run(work: Path, rounds: int, rest_s: float, only: tuple[str, ...]) -> None:
     shutil.rmtree(work / "rounds", ignore_errors=True)
     ground = Ground(work, rest_s)
     small, large = build(work / "t30", 30, 300), build(work / "t100", 100, 300)
-    with Record(RESULTS, work) as record:
+    command = f"python -m bench --rounds {rounds} --rest {rest_s:g}"
+    with Record(RESULTS, work, command) as record:
         bench = Bench(ground, record, small, large, compile_floor(work), rounds)
         for name in only:
             say(f"suite {name}")

@@ -4,64 +4,54 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import kilotar
 import kilotar.work.index
 import kilotar.work.prepare
 import kilotar.work.verify
 from bench.jobs_rivals import Work, in_threads, shuffled_rows
-from kilotar.editions.load import load_edition
 from kilotar.sources.local import Proof, find_archives
-
-if TYPE_CHECKING:
-    from kilotar.model.edition import Edition
 
 TRAIN = "ILSVRC2012_img_train.tar"
 
 
-def prepare(source: str, out: str, jobs: int, sync: bool, known: str = "", md5_only: bool = False) -> Work:
+def prepare(source: str, edition: str, out: str, jobs: int, sync: bool, known: str = "") -> Work:
     """Make an ImageFolder.
 
     Args:
         known: a root whose proof of the same archive is believed; "" for none.
-        md5_only: the archive's MD5 is the only published digest.
     """
     _make_root(out, known)
-    if md5_only:
-        kilotar.work.prepare.load_edition = _md5_edition  # type: ignore[attr-defined]
 
     def work() -> dict[str, object]:
         report = kilotar.prepare(
             out,
             source=Path(source),
+            edition=edition,
             splits=("train",),
-            unverified=True,
             accept_terms=True,
             jobs=jobs,
             sync=sync,
         )
-        return {"images": report.splits[0].images}
+        return {"images": report.splits[0].images, "verified": report.verified, "findings": len(report.findings)}
 
     return work
 
 
-def index(source: str, out: str, jobs: int, known: str) -> Work:
+def index(source: str, edition: str, out: str, jobs: int, known: str) -> Work:
     """Hash every image without writing one; the archive was proved before."""
     _make_root(out, known)
 
     def work() -> None:
-        kilotar.index(out, source=Path(source), splits=("train",), unverified=True, accept_terms=True, jobs=jobs)
+        kilotar.index(out, source=Path(source), edition=edition, splits=("train",), accept_terms=True, jobs=jobs)
 
     return work
 
 
-def proof(source: str, algorithm: str) -> Work:
+def proof(source: str, edition: str, algorithm: str) -> Work:
     """Take the digest of the whole archive."""
-    about = next(archive for archive in kilotar.edition().archives if archive.name == TRAIN)
-    (local,) = find_archives(Path(source), (about,))
+    (local,) = find_archives(Path(source), (kilotar.edition(edition).archive(TRAIN),))
 
     def work() -> None:
         proving = Proof(local, algorithm)
@@ -74,7 +64,7 @@ def proof(source: str, algorithm: str) -> Work:
 def verify(root: str, level: str, jobs: int) -> Work:
     def work() -> dict[str, object]:
         report = kilotar.verify(root, level=level, jobs=jobs)
-        return {"images": sum(split.images for split in report.splits), "findings": len(report.findings)}
+        return {"images": report.checked, "findings": len(report.findings)}
 
     return work
 
@@ -96,12 +86,6 @@ def _make_root(out: str, known: str) -> None:
     state.mkdir(parents=True)
     if known:
         shutil.copyfile(Path(known, ".kilotar", "inputs.jsonl"), state / "inputs.jsonl")
-
-
-def _md5_edition(name: str) -> Edition:
-    edition = load_edition(name)
-    archives = tuple(replace(archive, sha1="", sha256="") for archive in edition.archives)
-    return replace(edition, archives=archives)
 
 
 PRODUCT_JOBS: dict[str, Callable[..., Work]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import subprocess
@@ -74,8 +75,12 @@ def read_list(path: str) -> dict[str, list[tuple[str, int, int]]]:
     return dict(classes)
 
 
-def from_memory(listing: str, out: str, threads: int) -> Work:
-    """The same files with the same lengths, all written out of one buffer: what the kernel asks for files alone."""
+def from_memory(listing: str, out: str, threads: int, hashed: bool = False) -> Work:
+    """The same files with the same lengths, all written out of one buffer: what the kernel asks for files alone.
+
+    Args:
+        hashed: take the SHA-256 of each as well.
+    """
     classes = read_list(listing)
     buffer = memoryview(os.urandom(max(size for files in classes.values() for _, _, size in files)))
 
@@ -84,6 +89,8 @@ def from_memory(listing: str, out: str, threads: int) -> Work:
         folder = os.open(f"{out}/{wnid}", os.O_RDONLY)
         for name, _, size in classes[wnid]:
             fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644, dir_fd=folder)
+            if hashed:
+                hashlib.sha256(buffer[:size]).digest()
             os.write(fd, buffer[:size])
             os.close(fd)
         os.close(folder)

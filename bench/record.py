@@ -6,7 +6,6 @@ import json
 import os
 import platform
 import subprocess
-import sys
 import time
 from pathlib import Path
 from types import TracebackType
@@ -22,18 +21,20 @@ class Record:
     Args:
         path: of the lines.
         work: where the run writes, to name its file system.
+        command: that repeats the run.
     """
 
-    def __init__(self, path: Path, work: Path) -> None:
+    def __init__(self, path: Path, work: Path, command: str) -> None:
         self._path = path
         self._temporary = path.with_suffix(".part")
         self._work = work
+        self._command = command
         self._begun = time.monotonic()
         self._file: TextIO
 
     def __enter__(self) -> Record:
         self._file = open(self._temporary, "w", encoding="utf-8")
-        self.add("machine", **describe_machine(self._work))
+        self.add("machine", **describe_machine(self._work), command=self._command)
         return self
 
     def add(self, suite: str, **figures: object) -> None:
@@ -67,7 +68,6 @@ def describe_machine(work: Path) -> dict[str, object]:
         "tar": _said("tar", "--version").partition("\n")[0],
         "bsdtar": _said("bsdtar", "--version").partition("\n")[0],
         "load": os.getloadavg()[0],
-        "command": "python -m bench " + " ".join(sys.argv[1:]),
     }
 
 

@@ -21,6 +21,7 @@ from bench.record import Record
 
 JOBS = 2
 GROUP_BYTES = 1 << 30
+MOST_TOUCHED_BYTES = 4 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,11 @@ class Bench:
     floor: Path | None
     rounds: int
 
+    @property
+    def fewer(self) -> int:
+        """Rounds where each takes long."""
+        return max(1, self.rounds - 1)
+
     def known(self, source: Source) -> Path:
         """Give a root whose proof of the archive can be believed; it is made by the first who asks."""
         root = self.ground.folder / f"known-{source.folder.name}"
@@ -52,17 +58,18 @@ class Bench:
         return root
 
     def prepare(self, name: str, source: Source, out: Path, *, sync: bool, known: bool, md5: bool = False) -> Variant:
-        args: dict[str, object] = {"source": str(source.folder), "out": str(out), "jobs": JOBS, "sync": sync}
+        edition = source.edition_md5 if md5 else source.edition
+        args: dict[str, object] = {"source": str(source.folder), "edition": str(edition), "out": str(out)}
         if known:
             args["known"] = str(self.known(source))
-        if md5:
-            args["md5_only"] = True
-        return Variant(name, "prepare", args)
+        return Variant(name, "prepare", {**args, "jobs": JOBS, "sync": sync})
 
-    def rivals(self, source: Source) -> list[Variant]:
-        """Give those who do the same without us."""
+    def rivals(self, source: Source, *, all_of_them: bool) -> list[Variant]:
+        """Give those who do the same without us; the targets are set against GNU tar and torchvision."""
         archive = str(source.archive)
-        programs = {"GNU tar, two-level loop": "tar", "bsdtar, two-level loop": "bsdtar"}
+        programs = {"GNU tar, two-level loop": "tar"}
+        if all_of_them:
+            programs["bsdtar, two-level loop"] = "bsdtar"
         found = [
             Variant(name, "shell_loop", {"archive": archive, "out": str(self.ground.fresh()), "program": program})
             for name, program in programs.items()
@@ -73,8 +80,10 @@ class Bench:
     def limits(self, source: Source) -> list[Variant]:
         """Give what the machine allows."""
         listing, archive = str(source.listing), str(source.archive)
-        memory = {"listing": listing, "out": str(self.ground.fresh()), "threads": JOBS}
-        variants = [Variant("limit: files from memory", "from_memory", memory)]
+        variants = []
+        for name, hashed in (("limit: files from memory", False), ("limit: files from memory, hashed", True)):
+            memory = {"listing": listing, "out": str(self.ground.fresh()), "threads": JOBS, "hashed": hashed}
+            variants.append(Variant(name, "from_memory", memory))
         if self.floor is not None:
             args = {"program": str(self.floor), "archive": archive, "out": str(self.ground.fresh()), "listing": listing}
             variants.append(Variant("limit: C floor", "c_floor", args))
@@ -92,7 +101,7 @@ class Bench:
     ) -> None:
         """Run every variant once, shuffled, on the same footing."""
         for variant in shuffled(variants, number):
-            self.ground.touch_memory(2 * source.size_bytes if group is None else 2 * GROUP_BYTES)
+            self.ground.touch_memory(min(2 * source.size_bytes, MOST_TOUCHED_BYTES))
             (drop if cold else read_through)(source.archive)
             figures = measure(variant, self.ground.folder, group)
             self.record.add(suite, round=number, name=variant.name, **figures)
@@ -101,27 +110,34 @@ class Bench:
         self.ground.ready(sum("out" in variant.args for variant in variants) * source.image_bytes)
 
 
-def unpack_variants(bench: Bench, source: Source, *, limits: bool = True) -> list[Variant]:
+def unpack_variants(bench: Bench, source: Source, *, all_of_them: bool = False) -> list[Variant]:
     fresh = bench.ground.fresh
     ours = [
         bench.prepare("kilotar", source, fresh(), sync=False, known=True),
         bench.prepare("kilotar, synced", source, fresh(), sync=True, known=True),
     ]
-    return [*ours, *bench.rivals(source), *(bench.limits(source) if limits else [])]
+    return [*ours, *bench.rivals(source, all_of_them=all_of_them), *(bench.limits(source) if all_of_them else [])]
 
 
 def unpack(bench: Bench) -> None:
     for number in range(bench.rounds):
-        variants = unpack_variants(bench, bench.small)
+        variants = unpack_variants(bench, bench.small, all_of_them=True)
         bench.ready(variants, bench.small)
         bench.round("unpack", number, variants, bench.small)
 
 
 def unpack_cold(bench: Bench) -> None:
-    for number in range(max(1, bench.rounds // 2)):
+    for number in range(bench.fewer):
         variants = unpack_variants(bench, bench.small)
         bench.ready(variants, bench.small)
         bench.round("unpack_cold", number, variants, bench.small, cold=True)
+
+
+def unpack_large(bench: Bench) -> None:
+    for number in range(bench.fewer):
+        variants = unpack_variants(bench, bench.large)
+        bench.ready(variants, bench.large)
+        bench.round("unpack_large", number, variants, bench.large)
 
 
 def unpack_tight(bench: Bench) -> None:
@@ -133,8 +149,8 @@ def unpack_tight(bench: Bench) -> None:
         except OSError as error:
             bench.record.add("unpack_tight", name="", why=f"no memory group can be made: {error}")
             return
-        for number in range(max(1, bench.rounds // 2)):
-            variants = unpack_variants(bench, bench.large, limits=False)
+        for number in range(bench.fewer):
+            variants = unpack_variants(bench, bench.large)
             bench.ready(variants, bench.large)
             bench.round("unpack_tight", number, variants, bench.large, cold=True, group=group)
 
@@ -142,11 +158,12 @@ def unpack_tight(bench: Bench) -> None:
 def together(bench: Bench) -> None:
     """Proof, index and unpack alone, and all of them in one run."""
     small, fresh = bench.small, bench.ground.fresh
-    for number in range(max(1, bench.rounds - 1)):
-        known = {"source": str(small.folder), "out": str(fresh()), "jobs": JOBS, "known": str(bench.known(small))}
+    for number in range(bench.fewer):
+        archive = {"source": str(small.folder), "edition": str(small.edition)}
+        known = {**archive, "out": str(fresh()), "jobs": JOBS, "known": str(bench.known(small))}
         variants = [
-            Variant("proof alone, SHA-256", "proof", {"source": str(small.folder), "algorithm": "sha256"}),
-            Variant("proof alone, MD5", "proof", {"source": str(small.folder), "algorithm": "md5"}),
+            Variant("proof alone, SHA-256", "proof", {**archive, "algorithm": "sha256"}),
+            Variant("proof alone, MD5", "proof", {**archive, "algorithm": "md5"}),
             Variant("index alone", "index", known),
             bench.prepare("unpack alone", small, fresh(), sync=False, known=True),
             bench.prepare("all together, SHA-256", small, fresh(), sync=False, known=False),
@@ -178,11 +195,10 @@ def verify(bench: Bench) -> None:
 
 
 def decode(bench: Bench) -> None:
-    _script(bench, "decode", "bench_deep.py", "--images", "100", "--rounds", "3")
+    _script(bench, "decode", "bench_deep.py", "--images", "200", "--rounds", "3")
 
 
 def headers(bench: Bench) -> None:
-    bench.ground.clear()
     _script(bench, "headers", "bench_index.py", str(bench.ground.folder), "--rounds", "5")
 
 
@@ -203,11 +219,12 @@ def _script(bench: Bench, suite: str, *command: str) -> None:
 SUITES: dict[str, Callable[[Bench], None]] = {
     "unpack": unpack,
     "together": together,
+    "unpack_cold": unpack_cold,
     "reads": reads,
     "verify": verify,
-    "unpack_cold": unpack_cold,
     "headers": headers,
     "start": start,
     "decode": decode,
+    "unpack_large": unpack_large,
     "unpack_tight": unpack_tight,
 }
