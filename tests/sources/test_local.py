@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import threading
@@ -10,7 +11,7 @@ from queue import SimpleQueue
 
 import pytest
 
-from kilotar.errors import ArchiveRefused, DigestMismatch, LayoutRefused, MachineError
+from kilotar.errors import AccessDenied, ArchiveRefused, DigestMismatch, LayoutRefused, MachineError, StorageFailed
 from kilotar.model.edition import Archive, ArchiveRole
 from kilotar.sources import local
 from kilotar.sources.local import LocalArchive, Proof, find_archives, identify, refuse_unpublished
@@ -81,6 +82,23 @@ def test_a_source_that_is_no_folder_is_refused_with_what_it_is(tmp_path: Path, m
     with pytest.raises(LayoutRefused) as caught:
         find_archives(tmp_path / "x", (archive(),))
     assert words in caught.value.seen
+
+
+def test_an_archive_that_may_not_be_looked_at_is_not_taken_for_a_missing_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "train.tar").write_bytes(DATA)
+    real = Path.stat
+
+    def stat(path: Path, **kwargs: bool) -> os.stat_result:
+        if path.name == "train.tar":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path, **kwargs)
+
+    monkeypatch.setattr(Path, "stat", stat)
+
+    with pytest.raises(AccessDenied):
+        find_archives(tmp_path, (archive(),))
 
 
 def test_a_fifo_in_the_place_of_an_archive_is_refused_at_once(tmp_path: Path) -> None:
@@ -173,14 +191,38 @@ def test_what_was_allowed_is_not_taken_back(tmp_path: Path) -> None:
     assert proof.run(lambda stop: None) == hashlib.md5(DATA).hexdigest()
 
 
-@pytest.mark.parametrize("allowed", [0, 5000])
-def test_a_cancelled_proof_ends_without_a_digest(tmp_path: Path, allowed: int) -> None:
+def test_a_proof_that_waits_ends_without_a_digest_when_it_is_cancelled(tmp_path: Path) -> None:
     running = Running(Proof(found(tmp_path), "sha256"))
-    running.proof.allow(allowed)
+    running.proof.allow(5000)
+    while running.next_landed() < 5000:
+        pass
 
     running.proof.cancel()
 
     assert running.answer() == ""
+
+
+def test_a_proof_that_was_cancelled_before_it_began_ends_without_a_digest(tmp_path: Path) -> None:
+    proof = Proof(found(tmp_path), "sha256")
+    proof.cancel()
+
+    assert proof.run(lambda stop: None) == ""
+
+
+def test_a_disk_that_cannot_read_is_an_error_of_the_tree_and_leaves_no_file_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(fd: int, buffers: object, offset: int) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    proof = Proof(found(tmp_path), "sha256")
+    proof.allow(len(DATA))
+    before = len(os.listdir("/proc/self/fd"))
+    monkeypatch.setattr(os, "preadv", fail)
+
+    with pytest.raises(StorageFailed, match="read"):
+        proof.run(lambda stop: None)
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_a_file_that_becomes_shorter_while_it_is_read_is_refused(tmp_path: Path) -> None:

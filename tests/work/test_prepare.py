@@ -220,6 +220,24 @@ def test_an_archive_of_another_length_is_used_unverified_and_every_record_says_s
     assert kilotar.verify(root).verified is False
 
 
+def test_an_archive_that_is_not_the_published_one_is_counted_by_itself(root: Path, tmp_path: Path) -> None:
+    """Half an archive, let in unverified, lacks nothing: nobody promised more."""
+    tiny = make_tiny(tmp_path / "source")
+    val = tiny.folder / "tiny_img_val.tar"
+    with tarfile.open(val) as whole:
+        first = [(info, whole.extractfile(info)) for info in whole][:3]
+        with tarfile.open(tmp_path / "half.tar", "w", format=tarfile.GNU_FORMAT) as half:
+            for info, data in first:
+                half.addfile(info, data)
+    (tmp_path / "half.tar").replace(val)
+    assert val.stat().st_size != tiny.edition.archive(val.name).size_bytes
+
+    report = prepare(root, tiny, splits=("val",), unverified=True)
+
+    assert [(split.images, split.expected) for split in report.splits] == [(3, -1)]
+    assert (report.exit_code, report.findings) == (0, ())
+
+
 def test_what_was_let_in_unverified_stays_refused_without_the_word(root: Path, tmp_path: Path) -> None:
     tiny = padded(tmp_path)
     prepare(root, tiny, unverified=True)

@@ -10,9 +10,10 @@ import pytest
 
 import kilotar
 from kilotar.editions.tiny import Tiny, make_tiny
-from kilotar.errors import Busy, LayoutRefused, UsageError
+from kilotar.errors import Busy, DiskFull, LayoutRefused, UsageError
 from kilotar.events import Event, Found, RunEnded, RunStarted
 from kilotar.store.lock import hold_lock
+from kilotar.work import mending
 from tests.work.wishes import expected_tree, flip, prepare, snapshot, tree_digests, wish
 
 LEVELS = ("quick", "normal", "deep")
@@ -233,6 +234,17 @@ def test_repair_of_a_choice_of_classes_stays_within_it(root: Path, tiny: Tiny) -
 
     assert kilotar.verify(root, repair=True).exit_code == 0
     assert tree_digests(root / "train") == before
+
+
+def test_a_disk_that_fills_during_the_repair_is_told_as_that(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise DiskFull("no room")
+
+    image(made).unlink()
+    monkeypatch.setattr(mending, "rewrite", fail)
+
+    with pytest.raises(DiskFull):
+        kilotar.verify(made, repair=True)
 
 
 def test_xml_that_is_damaged_is_mended_too(root: Path, tiny: Tiny) -> None:
