@@ -41,7 +41,7 @@ def shell_loop(archive: str, out: str, program: str) -> Work:
 def torchvision(archive: str, out: str) -> Work:
     """`parse_train_archive` where torchvision is installed, else the same calls in the same order."""
     try:
-        from torchvision.datasets.imagenet import parse_train_archive  # type: ignore[import-not-found]
+        from torchvision.datasets.imagenet import parse_train_archive
     except ImportError:
         return lambda: _same_calls(archive, out)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from statistics import median
 
 from bench.figures import Line, Suite
 from bench.targets import targets
@@ -48,7 +49,8 @@ _METHOD = """\
   deleted inodes whenever it makes a file. Before each variant twice the archive's size of memory (4 GB at most) is
   taken into use and freed: first touch of a virtual machine's memory is slow.
 - The archives are "published" ones to kilotar: an edition file names their length, digest and counts, as for the real
-  ones. Their proof is that of an earlier run, except where a row says that it was taken in the same run.""".splitlines()
+  ones. Their proof is that of an earlier run, except where a row says that it was taken in the same run.
+""".splitlines()
 
 
 def summary(suites: dict[str, Suite]) -> Iterator[str]:
@@ -121,7 +123,7 @@ def _unpack_row(suite: Suite, name: str) -> tuple[str, ...]:
 
 
 def _extra(suite: Suite, name: str) -> float:
-    return sorted(line["peak_bytes"] - line["disk_bytes"] for line in suite.of(name))[len(suite.of(name)) // 2]
+    return float(median(line["peak_bytes"] - line["disk_bytes"] for line in suite.of(name)))
 
 
 def together(suites: dict[str, Suite]) -> Iterator[str]:

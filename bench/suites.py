@@ -210,7 +210,7 @@ def start(bench: Bench) -> None:
 
 
 def _script(bench: Bench, suite: str, *command: str) -> None:
-    script = [sys.executable, HOME / "bench" / command[0], *command[1:]]
+    script = [sys.executable, str(HOME / "bench" / command[0]), *command[1:]]
     done = subprocess.run(script, stdout=subprocess.PIPE, text=True, check=True, cwd=HOME)
     for line in done.stdout.splitlines():
         bench.record.add(suite, **json.loads(line))
