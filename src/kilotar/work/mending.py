@@ -7,7 +7,7 @@ and only kept when they are what the list says; what cannot be mended stays a pr
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from kilotar.errors import KilotarError
 from kilotar.events import Finding
 from kilotar.model.edition import Edition
 from kilotar.model.sample import Sample
+from kilotar.model.seams import Written
 from kilotar.sources.annotations import walk_annotations
 from kilotar.store.files import Folder
 from kilotar.store.manifest import Manifest, walk_files
@@ -66,8 +67,25 @@ def _mend(output: Output, manifest: Manifest, bad: frozenset[str], surveyed: Sur
             yield from _rewritten(paths[sample.at.archive], sample, folder, path, recorded[path])
     if bad - images:
         yield from _mend_annotations(output, recorded, surveyed, folder)
-        side = output.sink.finish(collection, folder, output.options)
+        side = output.sink.finish(collection, _Mended(folder, bad), output.options)
         yield from (f.path for f in side if recorded.get(f.path) == f.sha256)
+
+
+class _Mended:
+    """A folder in which only bad files are written; what a killed repair left of them is then swept away."""
+
+    def __init__(self, folder: Folder, bad: frozenset[str]) -> None:
+        self._folder = folder
+        self._bad = bad
+
+    def publish(self, path: str, chunks: Iterable[bytes | memoryview]) -> Written:
+        if path in self._bad:
+            return self._folder.publish(path, chunks)
+        digest, size_bytes = hashlib.sha256(), 0
+        for chunk in chunks:
+            digest.update(chunk)
+            size_bytes += len(chunk)
+        return Written(path, size_bytes, digest.hexdigest())
 
 
 def _mend_annotations(output: Output, recorded: Mapping[str, str], surveyed: Survey, folder: Folder) -> Iterator[str]:
