@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kilotar.errors import LayoutRefused, SettingsDiffer
+from kilotar.errors import LayoutRefused, MachineError, SettingsDiffer
 from kilotar.plan.recipe import Recipe, Source
 from kilotar.plan.steps import Reason, Step, StepDone
 from kilotar.sinks.base import find_sink
@@ -108,6 +108,13 @@ def test_a_plan_is_remembered_from_its_beginning(root: Path) -> None:
     assert (stored.plan_id, stored.recipe, stored.steps, stored.folder) == (RECIPE.plan_id, RECIPE, 2, str(root))
 
 
+def test_a_plan_that_cannot_be_kept_is_an_error_of_the_tree(root: Path) -> None:
+    root.write_text("a file in the place of the root")
+
+    with pytest.raises(MachineError, match="make the folder"):
+        output(root).begin()
+
+
 def test_the_same_recipe_in_the_same_folder_goes_on(root: Path) -> None:
     made = output(root)
     made.begin()
@@ -154,6 +161,8 @@ def test_the_names_that_an_output_takes_are_those_of_its_splits(root: Path) -> N
         ({"classes": ("n1",)}, {}, False),
         ({"classes": ("n1", "n2")}, {"classes": ("n2",)}, True),
         ({"classes": ("n1",)}, {"classes": ("n1", "n2")}, False),
+        ({"classes": ("n1", "n2")}, {"classes": ("n1", "n2")}, True),
+        ({"classes": ("n1", "n2")}, {"classes": ("n2", "n3")}, False),
         ({}, {"splits": ("val",), "sources": (VAL,)}, True),
         ({"splits": ("val",), "sources": (VAL,)}, {}, False),
         ({"sources": (Source("train.tar", "md5:other"), VAL)}, {}, False),

@@ -29,7 +29,7 @@ def _run(root: Path, tiny: Tiny, stop_after: int = 1000, formats: tuple[str, ...
                 raise KeyboardInterrupt
 
     try:
-        kilotar.prepare(root, on_event=report, **wish(tiny, formats=formats, splits=ALL, jobs=1))
+        kilotar.prepare(root, on_event=report, **wish(tiny, formats=formats, splits=ALL, jobs=1, sync=False))
     except KeyboardInterrupt:
         return
 
@@ -115,7 +115,7 @@ ACTIONS = (
 
 
 @given(actions=st.lists(st.sampled_from(ACTIONS), min_size=1, max_size=8))
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 def test_the_same_request_and_a_repair_end_at_the_truth(
     tiny: Tiny, actions: list[Callable[[Path, Tiny], None]]
 ) -> None:
