@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -293,3 +294,24 @@ def test_an_error_while_stopping_after_an_interrupt_is_raised_instead() -> None:
 
     with pytest.raises(StorageFailed, match="no sync"):
         stage.run(slots=1)
+
+
+def test_a_signal_while_sealing_leaves_at_once_since_sealing_can_be_repeated() -> None:
+    stage = Stage({"seal": lambda: (signal.raise_signal(signal.SIGINT), stage.acts.append("sealed on"))[1]})
+
+    with pytest.raises(KeyboardInterrupt):
+        stage.run(slots=1)
+
+    assert sorted(stage.recorded) == [step.key for step in STEPS]
+    assert stage.acts[-1] == "seal"
+
+
+def test_a_signal_while_a_record_is_written_waits_until_it_is() -> None:
+    stage = Stage({"record": lambda: signal.raise_signal(signal.SIGINT) if not stage.recorded else None})
+
+    with pytest.raises(KeyboardInterrupt):
+        stage.run(slots=1, proved=True)
+
+    written = [act.removeprefix("write ") for act in stage.acts if act.startswith("write")]
+    assert stage.recorded == written
+    assert "seal" not in stage.acts
