@@ -1,6 +1,6 @@
 """Measure everything that has a target, and write docs/performance.md.
 
-    python -m bench [--work FOLDER] [--rounds N] [--rest SECONDS] [--only NAME ...]
+    python -m bench [--work FOLDER] [--rounds N] [--rest SECONDS] [--nice N] [--only NAME ...]
     python -m bench --page            write the page again from the figures of the last run
 
 Needs about 60 GB in FOLDER (what is written is written there; archives are kept for the next run), the photographs of
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -31,21 +32,23 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "kilotar-bench")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of the warm unpack (default 3)")
     parser.add_argument("--rest", type=float, default=70.0, help="seconds to wait after a mass unlink (default 70)")
+    parser.add_argument("--nice", type=int, default=0, help="of everything measured; below 0 needs root (default 0)")
     parser.add_argument("--only", nargs="*", choices=tuple(SUITES), default=tuple(SUITES), help="these alone")
     parser.add_argument("--page", action="store_true", help="write the page from the last figures, measure nothing")
     asked = parser.parse_args()
     if not asked.page:
-        run(asked.work.absolute(), asked.rounds, asked.rest, asked.only)
+        os.nice(asked.nice)
+        command = f"python -m bench --rounds {asked.rounds} --rest {asked.rest:g} --nice {asked.nice}"
+        run(asked.work.absolute(), asked.rounds, asked.rest, asked.only, command)
     lines = [json.loads(line) for line in RESULTS.read_text().splitlines()]
     page.write(HOME / "docs" / "performance.md", lines)
     print("docs/performance.md is written", file=sys.stderr)
 
 
-def run(work: Path, rounds: int, rest_s: float, only: tuple[str, ...]) -> None:
+def run(work: Path, rounds: int, rest_s: float, only: tuple[str, ...], command: str) -> None:
     shutil.rmtree(work / "rounds", ignore_errors=True)
     ground = Ground(work, rest_s)
     small, large = build(work / "t30", 30, 300), build(work / "t100", 100, 300)
-    command = f"python -m bench --rounds {rounds} --rest {rest_s:g}"
     with Record(RESULTS, work, command) as record:
         bench = Bench(ground, record, small, large, compile_floor(work), rounds)
         for name in only:
