@@ -17,6 +17,7 @@ RECIPE = Recipe(
     classes=("n01440764",),
     sources=(Source("train.tar", "md5:aa"),),
     boxes=(Source("boxes.tgz", "md5:bb"),),
+    edition_sha256="cc",
 )
 OTHER = {
     "edition": "ilsvrc2012",
@@ -27,6 +28,7 @@ OTHER = {
     "classes": (),
     "sources": (Source("train.tar", "md5:ab"),),
     "boxes": (),
+    "edition_sha256": "dd",
 }
 
 
@@ -45,7 +47,7 @@ def test_each_field_changes_the_plan_id_and_is_named_as_the_difference(field: st
 
 
 def test_equal_recipes_have_equal_ids_on_every_machine() -> None:
-    assert RECIPE.plan_id == "be2eedd1cd623fa75dcde4281c4eca8d"
+    assert RECIPE.plan_id == "69d37f7580641ec1e11c914ff8301e66"
     assert replace(RECIPE).plan_id == RECIPE.plan_id
     assert replace(RECIPE).differences(RECIPE) == ()
 

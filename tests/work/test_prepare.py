@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tarfile
 from dataclasses import replace
@@ -172,6 +173,25 @@ def test_another_edition_in_a_root_is_refused(root: Path, tiny: Tiny, tmp_path: 
     with pytest.raises(SettingsDiffer, match="another edition") as caught:
         prepare(root, tiny, edition=str(other))
     assert caught.value.exit_code == 9
+
+
+def test_an_edition_that_was_edited_meanwhile_is_refused_and_the_check_tells_it(root: Path, tmp_path: Path) -> None:
+    """Two validation images change places in the edition's file: the tree of before has them under the wrong class."""
+    own = make_tiny(tmp_path / "own")
+    prepare(root, own)
+    text = own.toml.read_text()
+    numbers = re.search(r"val_ilsvrc_ids = \[(.*)\]", text)
+    assert numbers is not None
+    ids = numbers[1].split(", ")
+    at = next(at for at in range(4, len(ids)) if ids[at] != ids[3])  # the first three are probes
+    ids[3], ids[at] = ids[at], ids[3]
+    own.toml.write_text(text.replace(numbers[1], ", ".join(ids)))
+
+    with pytest.raises(SettingsDiffer, match="edition_sha256"):
+        prepare(root, own)
+    with pytest.raises(DecisionNeeded, match="there already"):  # a tree of other labels is not shared
+        prepare(root, own, formats=("torchvision",))
+    assert [finding.kind for finding in kilotar.verify(root).problems] == ["labels"]
 
 
 def test_a_missing_archive_is_named_with_what_is_there(root: Path, tmp_path: Path) -> None:

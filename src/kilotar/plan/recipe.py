@@ -35,6 +35,7 @@ class Recipe:
         classes: the chosen wnids, sorted; () means all.
         sources: the archives with images.
         boxes:   the archives with boxes, () where none are wanted.
+        edition_sha256: of what the edition says about classes, labels and names; a file of one's own can be edited.
     """
 
     edition: str
@@ -45,6 +46,7 @@ class Recipe:
     classes: tuple[str, ...]
     sources: tuple[Source, ...]
     boxes: tuple[Source, ...] = ()
+    edition_sha256: str = ""
 
     @property
     def plan_id(self) -> str:

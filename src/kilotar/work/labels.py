@@ -15,7 +15,7 @@ from kilotar.model.edition import Archive, Edition
 from kilotar.model.report import LabelProof, Probe
 from kilotar.model.sample import NO_LABEL, Split
 
-__all__ = ["LabelJoin", "prove_labels"]
+__all__ = ["LabelJoin", "edition_sha256", "prove_labels"]
 
 ORDER = "sorted-wnid, 0-based"
 
@@ -75,6 +75,12 @@ def prove_labels(edition: Edition) -> LabelProof:
     if wrong:
         raise LabelsRefused("the labels are not in sorted-wnid order", seen=f"validation image {wrong[0]} differs")
     return LabelProof(ORDER, probes, digest.hexdigest(), agrees=True)
+
+
+def edition_sha256(edition: Edition) -> str:
+    """Give the SHA-256 of what an edition says and an output shows: synsets, labels, and how members are called."""
+    members = tuple((archive.name, archive.layout.value, archive.member) for archive in edition.archives)
+    return hashlib.sha256(repr((edition.classes, edition.internal, edition.val_labels, members)).encode()).hexdigest()
 
 
 def _probe(edition: Edition, number: int) -> Probe:

@@ -99,6 +99,7 @@ class Output:
         mine, theirs = self.recipe, other.recipe
         return (
             self.sink.ABOUT.images
+            and mine.edition_sha256 == theirs.edition_sha256
             and set(mine.sources) >= set(theirs.sources)
             and set(mine.splits) >= set(theirs.splits)
             and (not mine.classes or (bool(theirs.classes) and set(mine.classes) >= set(theirs.classes)))

@@ -26,6 +26,7 @@ from kilotar.work.ending import telling_end
 from kilotar.work.forecast import forecast_run
 from kilotar.work.gathering import Gatherer
 from kilotar.work.inputs import Inputs
+from kilotar.work.labels import edition_sha256
 from kilotar.work.linking import find_tree, finished_trees
 from kilotar.work.making import Making, Setting
 from kilotar.work.output import BOXES, Output, refuse_other_recipe, takes_annotations
@@ -120,6 +121,7 @@ def _plan_output(request: Request, name: str, surveyed: Survey, workspace: Works
         classes=surveyed.classes,
         sources=surveyed.sources(),
         boxes=surveyed.box_sources() if takes_annotations(sink) else (),
+        edition_sha256=edition_sha256(surveyed.edition),
     )
     folder = Path(request.out).absolute() if request.out else (workspace.root / about.folder)
     facts = workspace.export(name)

@@ -122,6 +122,8 @@ class _Check:
         self._facts.append(_fact(output, output.manifest))
 
     def _look(self, output: Output, manifest: Manifest) -> Iterator[Finding]:
+        if manifest.label_table_sha256 != prove_labels(self._edition).table_sha256:
+            yield Finding("labels", output.name, f"made with other labels than edition {self._edition.name} has now")
         folders: Counter[str] = Counter()
         look = _measure if self._level is Level.QUICK else _digest
         files = _counting(walk_files(output.facts, manifest), folders)
