@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
@@ -284,6 +285,36 @@ def test_one_wrong_byte_in_an_archive_is_found_and_no_folder_appears(root: Path,
     assert not (root / "train").exists()
     assert not (root / "val").exists()
     assert not (root / FACTS / "imagefolder" / "manifest.json").exists()
+
+
+def test_boxes_of_another_file_are_refused_and_let_in_unverified_the_manifest_says_so(
+    root: Path, tmp_path: Path
+) -> None:
+    """An archive of the published length, packed anew with one box moved; and the published one put back."""
+    own = make_tiny(tmp_path / "own")
+    boxes = own.folder / "tiny_bbox_val.tgz"
+    good = boxes.read_bytes()
+    with gzip.open(boxes) as packed:
+        moved = packed.read().replace(b"<xmin>1", b"<xmin>2")
+    boxes.write_bytes(gzip.compress(moved))
+
+    with pytest.raises(DigestMismatch, match=r"bbox_val.*published"):
+        prepare(root, own, formats=("cls-loc",), boxes=True)
+    prepare(root, own, formats=("cls-loc",), boxes=True, unverified=True)
+    assert manifest(root, "cls-loc")["verified"] is False
+
+    boxes.write_bytes(good)
+    with pytest.raises(SettingsDiffer, match="boxes"):
+        prepare(root, own, formats=("cls-loc",), boxes=True)
+
+
+def test_boxes_that_are_wanted_and_not_there_are_missed(root: Path, tmp_path: Path) -> None:
+    own = make_tiny(tmp_path / "own")
+    for boxes in own.folder.glob("*bbox*"):
+        boxes.unlink()
+
+    with pytest.raises(LayoutRefused, match="boxes"):
+        prepare(root, own, formats=("cls-loc",), boxes=True)
 
 
 def test_after_a_damaged_archive_was_mended_the_same_request_gives_the_truth(root: Path, tmp_path: Path) -> None:

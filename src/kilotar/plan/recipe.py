@@ -17,11 +17,15 @@ __all__ = ["Recipe", "Source"]
 class Source:
     """An archive that a recipe reads.
 
-    `identity` is "algorithm:hex" of the published digest, or "unverified:size:outline" where another file stands in.
+    `identity` is "algorithm:hex" of the published digest, or "unverified:..." where another file stands in.
     """
 
     archive: str
     identity: str
+
+    @property
+    def is_published(self) -> bool:
+        return not self.identity.startswith("unverified:")
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ def complete(
         label_order=ORDER,
         label_table_sha256=prove_labels(survey.edition).table_sha256,
         findings=_sorted((*survey.findings, *findings, *count_findings(survey, collection.tables))),
-        verified=all(fact.published for fact in facts),
+        verified=all(fact.published for fact in facts) and all(source.is_published for source in recipe.boxes),
         made_by=f"kilotar {__version__}",
     )
     write_manifest(output.facts, manifest)

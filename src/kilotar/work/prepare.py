@@ -13,7 +13,9 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from kilotar.errors import LayoutRefused
 from kilotar.events import Emit, Outcome, RunStarted, ignore
+from kilotar.model.edition import ArchiveRole
 from kilotar.model.report import Forecast, Report, WhyRow
 from kilotar.plan.recipe import Recipe
 from kilotar.plan.steps import Reason, Step
@@ -102,9 +104,22 @@ def _why(output: Output, step: Step, reason: Reason) -> WhyRow:
 def plan_outputs(request: Request, surveyed: Survey, workspace: Workspace) -> tuple[Output, ...]:
     """Give the outputs of a request with their recipes and what is recorded of them.
 
-    Raises: UsageError, SettingsDiffer.
+    Raises: UsageError, SettingsDiffer; LayoutRefused where boxes are wanted and there are none; DigestMismatch.
     """
+    if request.boxes and not surveyed.boxes:
+        _refuse_without_boxes(request, surveyed)
     return tuple(_plan_output(request, name, surveyed, workspace) for name in dict.fromkeys(request.formats))
+
+
+def _refuse_without_boxes(request: Request, surveyed: Survey) -> None:
+    archives = (a for a in surveyed.edition.archives if a.role is ArchiveRole.BOXES)
+    names = [archive.name for archive in archives if archive.split in request.chosen_splits]
+    if names:
+        raise LayoutRefused(
+            "there are no boxes beside the archives of images",
+            seen=f"looked for {', '.join(names)}",
+            fix="put one of them there, or leave --boxes out",
+        )
 
 
 def _plan_output(request: Request, name: str, surveyed: Survey, workspace: Workspace) -> Output:
@@ -120,7 +135,7 @@ def _plan_output(request: Request, name: str, surveyed: Survey, workspace: Works
         splits=tuple(archive.split.value for archive in surveyed.archives),
         classes=surveyed.classes,
         sources=surveyed.sources(),
-        boxes=surveyed.box_sources() if takes_annotations(sink) else (),
+        boxes=surveyed.box_sources(unverified=request.unverified) if takes_annotations(sink) else (),
         edition_sha256=edition_sha256(surveyed.edition),
     )
     folder = Path(request.out).absolute() if request.out else (workspace.root / about.folder)

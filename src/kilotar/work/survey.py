@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kilotar.editions.choose import choose_classes
-from kilotar.errors import TheirError, storage_error
+from kilotar.errors import DigestMismatch, TheirError, storage_error
 from kilotar.events import Emit, Finding, Found
 from kilotar.model.edition import ArchiveRole, Edition
 from kilotar.model.sample import Split
@@ -88,8 +88,9 @@ class Survey:
     def sources(self) -> tuple[Source, ...]:
         return tuple(Source(a.local.name, _identity(a.local, a.outline)) for a in self.archives)
 
-    def box_sources(self) -> tuple[Source, ...]:
-        return tuple(Source(local.name, _published(local) or f"unverified:{local.size_bytes}") for local in self.boxes)
+    def box_sources(self, *, unverified: bool) -> tuple[Source, ...]:
+        """Give the archives of boxes, read whole and compared: they are small. Raises DigestMismatch, MachineError."""
+        return tuple(Source(local.name, _box_identity(local, unverified=unverified)) for local in self.boxes)
 
     def archive_of(self, split: Split) -> SurveyedArchive | None:
         return next((archive for archive in self.archives if archive.split is split), None)
@@ -106,6 +107,26 @@ def _identity(local: LocalArchive, outline: Outline) -> str:
     """Identify by the published digest; another file by the places and names of its parts, known without reading it."""
     spans = "".join(f"{span.key} {span.start} {span.stop}\n" for span in outline.parts)
     return _published(local) or f"unverified:{local.size_bytes}:{hashlib.sha256(spans.encode()).hexdigest()[:16]}"
+
+
+def _box_identity(local: LocalArchive, *, unverified: bool) -> str:
+    """Identify by the digest; what was unpacked or gunzipped meanwhile can be compared with nothing."""
+    if not local.path.is_file():
+        return "unverified:folder"
+    algorithm, published = local.about.digest if local.path.name == local.name else ("", "")
+    algorithm = algorithm or "sha256"
+    try:
+        with open(local.path, "rb") as file:
+            digest = hashlib.file_digest(file, algorithm).hexdigest()
+    except OSError as error:
+        raise storage_error(error, f"read {local.path}") from error
+    if published and digest != published and not unverified:
+        raise DigestMismatch(
+            f"{local.path} is not the published {local.name}",
+            seen=f"{algorithm} {digest}, published {published}",
+            fix="get it again, or pass --unverified to use this file as it is",
+        )
+    return f"{algorithm}:{digest}" if digest == published else f"unverified:{algorithm}:{digest}"
 
 
 def survey(
