@@ -287,6 +287,29 @@ def test_one_wrong_byte_in_an_archive_is_found_and_no_folder_appears(root: Path,
     assert not (root / FACTS / "imagefolder" / "manifest.json").exists()
 
 
+def test_what_was_let_in_unverified_is_not_kept_without_the_word(root: Path, tmp_path: Path) -> None:
+    """One byte of an image differs, the length is right; then the published archive is put back."""
+    own = make_tiny(tmp_path / "own")
+    archive = own.folder / "tiny_img_val.tar"
+    good = archive.read_bytes()
+    flip(archive, 1300)
+    prepare(root, own, unverified=True)
+    assert prepare(root, own, unverified=True).outcome is Outcome.KEPT
+    archive.write_bytes(good)
+
+    with pytest.raises(SettingsDiffer, match="unverified"):
+        prepare(root, own)
+
+
+def test_an_archive_that_was_touched_leaves_the_output_verified_and_unproved_itself(root: Path, tmp_path: Path) -> None:
+    own = make_tiny(tmp_path / "own")
+    prepare(root, own)
+    os.utime(own.folder / "tiny_img_val.tar")
+
+    assert prepare(root, own).verified
+    assert [archive.published for archive in kilotar.status(root).archives] == [True, False]
+
+
 def test_boxes_of_another_file_are_refused_and_let_in_unverified_the_manifest_says_so(
     root: Path, tmp_path: Path
 ) -> None:

@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from kilotar.errors import LayoutRefused
+from kilotar.errors import LayoutRefused, SettingsDiffer
 from kilotar.events import Emit, Outcome, RunStarted, ignore
 from kilotar.model.edition import ArchiveRole
 from kilotar.model.report import Forecast, Report, WhyRow
@@ -22,7 +22,7 @@ from kilotar.plan.steps import Reason, Step
 from kilotar.sinks.base import check_needs, find_sink, parse_options
 from kilotar.store.disks import turns
 from kilotar.store.lock import hold_lock
-from kilotar.store.manifest import read_manifest
+from kilotar.store.manifest import Manifest, read_manifest
 from kilotar.store.workspace import Workspace
 from kilotar.work.ending import telling_end
 from kilotar.work.forecast import forecast_run
@@ -142,9 +142,24 @@ def _plan_output(request: Request, name: str, surveyed: Survey, workspace: Works
     facts = workspace.export(name)
     stored = refuse_other_recipe(facts, recipe, folder)
     manifest = read_manifest(facts) if stored else None
+    if manifest is not None and not request.unverified:
+        _refuse_let_in(manifest, surveyed, folder, facts)
     steps = _steps(surveyed, boxes=takes_annotations(sink)) if about.images else ()
     output = Output(sink, options, recipe, folder, facts, steps, manifest, len(steps))
     return output if output.is_there(workspace) else replace(output, manifest=None)
+
+
+def _refuse_let_in(manifest: Manifest, surveyed: Survey, folder: Path, facts: Path) -> None:
+    """Refuse to keep an output of other bytes than the published ones, which `--unverified` once let in."""
+    digests = dict(manifest.sources)
+    for about in (archive.local.about for archive in surveyed.archives):
+        algorithm, published = about.digest
+        if published and digests.get(about.name) != f"{algorithm}:{published}":
+            raise SettingsDiffer(
+                f"output {manifest.output} in {folder} was made with --unverified",
+                seen=f"{about.name} was {digests.get(about.name)}, published {algorithm}:{published}",
+                fix=f"say --unverified to keep it; to make it anew, remove {facts} and the output's folders",
+            )
 
 
 def _steps(surveyed: Survey, *, boxes: bool) -> tuple[Step, ...]:

@@ -67,7 +67,9 @@ def report_run(
         findings=tuple(sorted(findings, key=lambda f: (f.where, f.offset, f.kind, f.why))),
         checked=sum(split.images for split in splits),
         seconds=seconds,
-        verified=all(fact.published for fact in archives),
+        verified=all(o.manifest.verified for o in outputs if o.manifest)
+        if outputs
+        else all(a.published for a in archives),
         path=str(workspace.report),
         next_steps=_next_steps(workspace, outputs),
     )

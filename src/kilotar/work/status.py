@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from kilotar.model.report import ArchiveFact, OutputState, Status
@@ -23,11 +24,22 @@ def status(root: Path) -> Status:
         root=str(workspace.root),
         edition=facts.edition,
         archives=tuple(
-            ArchiveFact(r.name, r.path, r.size_bytes, r.algorithm, r.digest, r.published) for r in archives.values()
+            ArchiveFact(r.name, r.path, r.size_bytes, r.algorithm, r.digest, r.published and not _is_other(r))
+            for r in archives.values()
         ),
         outputs=tuple(_state(output, workspace) for output in begun_outputs(workspace)),
         running=lock_holder(workspace.lock),
     )
+
+
+def _is_other(record: InputRecord) -> bool:
+    """Tell whether another file stands where an archive was proved; one that is gone has not become another."""
+    try:
+        now = os.stat(record.path)
+    except OSError:
+        return False
+    then = record.size_bytes, record.mtime_ns, record.ctime_ns, record.inode
+    return then != (now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_ino)
 
 
 def _state(output: Output, workspace: Workspace) -> OutputState:
