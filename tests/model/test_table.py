@@ -110,7 +110,7 @@ def test_samples_lie_in_the_order_of_their_parts() -> None:
         "v3.JPEG",
     ]
     assert [TABLE[index] for index in range(len(TABLE))] == list(TABLE)
-    assert [TABLE.label_at(index) for index in range(len(TABLE))] == [0, 0, 7, 0, 9]
+    assert [sample.label for sample in TABLE] == [0, 0, 7, 0, 9]
 
 
 def test_a_sample_knows_its_place_class_and_digest() -> None:

@@ -200,11 +200,6 @@ class SampleTable(Sequence[Sample]):
         """The sum of the lengths of the images."""
         return sum(part.rows.size_bytes for part in self.parts)
 
-    def label_at(self, index: int) -> int:
-        """Give the label of a sample without making it."""
-        at = bisect_right(self._starts, index) - 1
-        return self.parts[at].label(index - self._starts[at])
-
     def only(self, wnids: frozenset[str]) -> SampleTable:
         """Give the table with only the samples of these classes."""
         return SampleTable(self.split, (part.only(wnids) for part in self.parts), self.boxes)

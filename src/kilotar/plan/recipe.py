@@ -62,10 +62,22 @@ class Recipe:
         """Name the fields in which two recipes differ, with both values cut to a line."""
         pairs = ((f.name, getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
         return tuple(
-            f"{name}: {_short(mine)} now, {_short(theirs)} then" for name, mine, theirs in pairs if mine != theirs
+            f"{name}: {_short(mine, theirs)} now, {_short(theirs, mine)} then"
+            for name, mine, theirs in pairs
+            if mine != theirs
         )
 
 
-def _short(value: object) -> str:
+def _short(value: object, other: object) -> str:
+    """Give a value in words; of sources only those that the other has not."""
     text = str(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    if isinstance(value, tuple) and isinstance(other, tuple):
+        told = (item for item in value if not isinstance(item, Source) or item not in other)
+        text = ", ".join(_words(item) for item in told) or "none of its own"
+    return text if len(text) <= 90 else f"{text[:87]}..."
+
+
+def _words(item: object) -> str:
+    if isinstance(item, Source):
+        return f"{item.archive} {item.identity}"
+    return "=".join(item) if isinstance(item, tuple) else str(item)

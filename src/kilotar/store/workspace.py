@@ -75,7 +75,7 @@ class Workspace:
         """Make the folders of the state. Raises MachineError, UsageError for a root that cannot be one."""
         if self.root in (Path("/"), Path.home()):
             raise UsageError(
-                f"{self.root} cannot be a root", fix=f"give a folder of its own, such as {self.root}/imagenet"
+                f"{self.root} cannot be a root", fix=f"give a folder of its own, such as {self.root / 'imagenet'}"
             )
         try:
             for folder in (self.index, self.logs, self.state / "journal", self.state / "exports"):
