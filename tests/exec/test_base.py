@@ -5,7 +5,7 @@ import errno
 import pytest
 
 from kilotar.errors import ArchiveRefused, OurError, OutOfMemory
-from kilotar.exec.base import InlineExecutor, TaskEnded, TaskFailed, TaskResult, perform
+from kilotar.exec.base import TaskEnded, TaskFailed, perform
 
 
 def fail(error: BaseException) -> object:
@@ -35,11 +35,3 @@ def test_want_of_memory_is_the_machines_fault_not_ours() -> None:
     result = perform("a", lambda: fail(MemoryError()))
     assert isinstance(result, TaskFailed)
     assert isinstance(result.error, OutOfMemory)
-
-
-def test_the_inline_executor_has_the_result_there_when_submit_returns() -> None:
-    results: list[TaskResult] = []
-    with InlineExecutor(results.append) as executor:
-        executor.submit("a", lambda: 1)
-        assert results == [TaskEnded("a", 1)]
-        assert executor.free_slots == 1

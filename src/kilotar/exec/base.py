@@ -15,15 +15,13 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any
 
 from kilotar.errors import KilotarError, OurError, OutOfMemory
 
-__all__ = ["Executor", "InlineExecutor", "Put", "Task", "TaskEnded", "TaskFailed", "TaskResult", "perform"]
+__all__ = ["Put", "Task", "TaskEnded", "TaskFailed", "TaskResult", "perform"]
 
 Task = Callable[[], object]
-TaskT = TypeVar("TaskT", contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,31 +42,6 @@ class TaskFailed:
 
 TaskResult = TaskEnded | TaskFailed
 Put = Callable[[TaskResult], None]
-
-
-class Executor(Protocol[TaskT]):
-    """The contract: `Executor[Task]` runs any callable, `Executor[Batch]` only what can cross to another process."""
-
-    @property
-    def free_slots(self) -> int:
-        """How many tasks would begin at once if they were submitted now; 0 or more."""
-        ...
-
-    def submit(self, key: str, task: TaskT) -> None:
-        """Have a task carried out; its one result is `put` under this key, from any thread."""
-        ...
-
-    def close(self) -> None:
-        """Drop what has not begun, end what runs, and return when nothing of it will be `put` any more."""
-        ...
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close."""
-        ...
 
 
 def perform(key: str, task: Task) -> TaskResult:
@@ -93,28 +66,3 @@ def _last_line(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     where = f" (in {frames[-1].name}, {frames[-1].filename}:{frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}: {error}{where}"
-
-
-class InlineExecutor:
-    """Carries each task out in the caller while it submits: for tests, and for one job without threads."""
-
-    def __init__(self, put: Put) -> None:
-        self._put = put
-
-    @property
-    def free_slots(self) -> int:
-        return 1
-
-    def submit(self, key: str, task: Task) -> None:
-        self._put(perform(key, task))
-
-    def close(self) -> None:
-        """Nothing is ever left over."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
