@@ -101,6 +101,14 @@ def test_a_strange_class_is_found(made: Path) -> None:
     assert kinds(made, "quick") == [("extra", "train/n99999999/a.JPEG")]
 
 
+def test_a_class_folder_that_is_empty_or_a_link_is_found(made: Path, tmp_path: Path) -> None:
+    """An ImageFolder makes a class of either, and every label behind it moves by one."""
+    (made / "train" / "n00000001").mkdir()
+    (made / "val" / "n00000002").symlink_to(tmp_path)
+
+    assert kinds(made, "quick") == [("extra", "train/n00000001"), ("extra", "val/n00000002")]
+
+
 def test_a_link_in_the_place_of_an_image_is_no_image(made: Path, tmp_path: Path) -> None:
     path = image(made)
     path.rename(tmp_path / "elsewhere")

@@ -25,6 +25,7 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 
+from kilotar.editions.kit_lists import map_clsloc_lines
 from kilotar.errors import LayoutRefused
 from kilotar.model.edition import Edition
 from kilotar.model.sample import NO_LABEL, Sample, Split
@@ -116,9 +117,7 @@ def _boxed(table: SampleTable, boxes: BoxSource) -> Iterator[tuple[str, str]]:
 
 def _devkit(collection: Collection) -> Iterator[_File]:
     edition = collection.edition
-    by_id = sorted(edition.classes, key=lambda synset: synset.ilsvrc_id)
-    named = (f"{synset.wnid} {synset.ilsvrc_id} {synset.lemmas[0].replace(' ', '_')}\n" for synset in by_id)
-    yield "devkit/data/map_clsloc.txt", named
+    yield "devkit/data/map_clsloc.txt", map_clsloc_lines(edition)
     if (val := collection.table(Split.VAL)) is not None:
         yield _TRUTH, (f"{edition.by_wnid[entry.wnid].ilsvrc_id}\n" for entry in by_name(val))
 

@@ -217,8 +217,11 @@ def _strangers(output: Output, manifest: Manifest, folders: Counter[str]) -> Ite
     """Find what stands in the output's folders and is not of it; names are compared only where a count is off."""
     tops = {folder.partition("/")[0] for folder in folders if folder}
     for top in sorted(tops):
-        for path, _, names in os.walk(output.folder / top):
+        for path, inner, names in os.walk(output.folder / top):
             folder = str(Path(path).relative_to(output.folder))
+            names += [name for name in inner if os.path.islink(os.path.join(path, name))]  # readers follow it, walk not
+            if not inner and not names and folder not in folders:
+                yield Finding("extra", folder, "an empty folder, not of this output; readers may take it for a class")
             if len(names) == folders[folder]:
                 continue
             ours = {f.path for f in walk_files(output.facts, manifest) if f.path.rpartition("/")[0] == folder}
