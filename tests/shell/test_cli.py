@@ -175,6 +175,13 @@ def test_a_bad_verify_leads_to_the_repair_and_a_repair_not_to_itself(library: Li
     assert "--repair" not in kt("verify", "--repair").out
 
 
+@pytest.mark.parametrize("kind", ["incomplete", "extra", "archive", "labels"])
+def test_no_repair_is_offered_for_what_it_does_not_mend(library: Library, kt: Run, kind: str) -> None:
+    library.gives["verify"] = replace(REPORT, verb="verify", findings=(Finding(kind, "somewhere", "something"),))
+
+    assert "--repair" not in kt("verify").out
+
+
 @pytest.mark.parametrize(("outcome", "code"), [(Outcome.KEPT, 0), (Outcome.FAILED, 3), (Outcome.BLOCKED, 130)])
 def test_an_outcome_that_is_not_done_is_not_exit_0_unless_nothing_was_to_do(
     library: Library, kt: Run, outcome: Outcome, code: int

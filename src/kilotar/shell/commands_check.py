@@ -21,6 +21,8 @@ __all__ = ["status", "verify", "why"]
 
 Level = Literal["quick", "normal", "deep"]
 
+REPAIRABLE = ("missing", "truncated", "size", "digest", "unreadable")  # other kinds are for a person to decide
+
 
 def verify(
     root: Path = ROOT,
@@ -45,7 +47,7 @@ def verify(
     def work(emit: Emit) -> Answer:
         report = kilotar.verify(root, level=_level(quick, deep), repair=repair, jobs=jobs, on_event=emit)
         answer = answer_report(report)
-        fixes = report.problems and not repair
+        fixes = not repair and any(problem.kind in REPAIRABLE for problem in report.problems)
         return replace(answer, lines=[*answer.lines, *([_repair_line(report.root)] if fixes else [])])
 
     return perform("verify", talk, work, root)

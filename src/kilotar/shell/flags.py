@@ -81,7 +81,7 @@ class Wanted:
     """Edition by name, or a TOML file that describes one. Default: the root's, else ilsvrc2012."""
 
     jobs: Annotated[int, JOBS] = 0
-    """Workers at once. Default: one a core."""
+    """Workers at once. Default: one a core, at most 4: more gain nothing."""
 
     option: tuple[str, ...] = ()
     """An option of a format, as FORMAT.NAME=yes; may be repeated."""
