@@ -183,12 +183,17 @@ class SampleTable(Sequence[Sample]):
     def __getitem__(self, index: int | slice) -> Sample | list[Sample]:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(self._total))]
+        part, row = self.locate(index)
+        return part.sample(row, self.split, self.boxes)
+
+    def locate(self, index: int) -> tuple[Part, int]:
+        """Give the part of a sample and its row there. Raises IndexError."""
         if index < 0:
             index += self._total
         if not 0 <= index < self._total:
             raise IndexError(f"sample {index} of {self._total}")
         at = bisect_right(self._starts, index) - 1
-        return self.parts[at].sample(index - self._starts[at], self.split, self.boxes)
+        return self.parts[at], index - self._starts[at]
 
     def __iter__(self) -> Iterator[Sample]:
         for part in self.parts:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, overload
@@ -34,17 +33,26 @@ __all__ = ["Dataset", "Image", "open_dataset"]
 
 
 class _Reader(Protocol):
-    def read(self, sample: Sample) -> bytes:
+    def read(self, part: Part, row: int) -> bytes:
         """Give the bytes of an image. Raises ArchiveRefused, MachineError."""
         ...
 
 
-@dataclass(frozen=True, slots=True)
 class Image:
-    """One image of a data set: what it is, and its bytes on demand."""
+    """One image of a data set: what it is and its bytes, both on demand, so that having one costs next to nothing."""
 
-    sample: Sample
-    _data: Dataset
+    __slots__ = ("_data", "_index")
+
+    def __init__(self, data: Dataset, index: int) -> None:
+        self._data = data
+        self._index = index
+
+    def __repr__(self) -> str:
+        return f"Image({self.name!r}, label={self.label})"
+
+    @property
+    def sample(self) -> Sample:
+        return self._data.table[self._index]
 
     @property
     def key(self) -> str:
@@ -61,7 +69,8 @@ class Image:
     @property
     def label(self) -> int:
         """0-based in sorted-WNID order of the whole edition; -1 for test images."""
-        return self.sample.label
+        part, row = self._data.table.locate(self._index)
+        return part.label(row)
 
     @property
     def boxes(self) -> tuple[Box, ...]:
@@ -70,7 +79,7 @@ class Image:
 
     def read(self) -> bytes:
         """Give the bytes of the file as published. Raises ArchiveRefused, MachineError."""
-        return self._data.read(self.sample)
+        return self._data.read(self._index)
 
 
 class Dataset(Sequence[Image]):
@@ -94,9 +103,9 @@ class Dataset(Sequence[Image]):
         self._boxes: BoxSource | None = None
         self._has_boxes = True
 
-    def read(self, sample: Sample) -> bytes:
-        """Give the bytes of a sample of this data set. Raises ArchiveRefused, MachineError."""
-        return self._reader.read(sample)
+    def read(self, index: int) -> bytes:
+        """Give the bytes of the image at `index`. Raises IndexError, ArchiveRefused, MachineError."""
+        return self._reader.read(*self.table.locate(index))
 
     def boxes_of(self, key: str) -> tuple[Box, ...]:
         """Give the boxes of an image; () where none are known. Raises ArchiveRefused, MachineError."""
@@ -114,11 +123,12 @@ class Dataset(Sequence[Image]):
     def __getitem__(self, index: slice) -> list[Image]: ...
     def __getitem__(self, index: int | slice) -> Image | list[Image]:
         if isinstance(index, slice):
-            return [Image(sample, self) for sample in self.table[index]]
-        return Image(self.table[index], self)
+            return [Image(self, at) for at in range(*index.indices(len(self)))]
+        self.table.locate(index)  # an index outside is told here, not when the image is read
+        return Image(self, index)
 
     def __iter__(self) -> Iterator[Image]:
-        return (Image(sample, self) for sample in self.table)
+        return (Image(self, at) for at in range(len(self)))
 
     def __reduce__(self) -> tuple[Callable[[Path, str], Dataset], tuple[Path, str]]:
         return open_dataset, (self.root, self.split.value)
@@ -136,37 +146,38 @@ class Dataset(Sequence[Image]):
 
 
 class _ArchiveReader:
-    """Reads by offset; opens each archive once in each process."""
+    """Reads by offset. A forked process may go on with the same open file: `pread` moves no shared position."""
 
-    def __init__(self, paths: tuple[tuple[str, Path], ...]) -> None:
-        self._paths = dict(paths)
-        self._open: dict[tuple[int, str], io.FileIO] = {}
-
-    def read(self, sample: Sample) -> bytes:
-        at = sample.at
+    def __init__(self, name: str, path: Path) -> None:
+        self._name = name
         try:
-            data = os.pread(self._fd(at.archive), at.size_bytes, at.offset)
+            self._file = io.FileIO(path)  # closes itself with the reader
         except OSError as error:
-            raise storage_error(error, f"read {sample.name} in {at.archive}") from error
-        if len(data) != at.size_bytes:
-            raise ArchiveRefused(f"{at.archive} is cut short", seen=f"{sample.name} at byte {at.offset} is not whole")
-        return data
+            raise storage_error(error, f"open {path}") from error
+        self._fd = self._file.fileno()
 
-    def _fd(self, archive: str) -> int:
-        key = os.getpid(), archive
-        if key not in self._open:
-            self._open[key] = io.FileIO(self._paths[archive])  # closes itself with the reader
-        return self._open[key].fileno()
+    def read(self, part: Part, row: int) -> bytes:
+        rows = part.rows
+        size_bytes, offset = rows.sizes[row], rows.offsets[row]
+        try:
+            data = os.pread(self._fd, size_bytes, offset)
+        except OSError as error:
+            raise storage_error(error, f"read {rows.name(row)} in {self._name}") from error
+        if len(data) != size_bytes:
+            where = f"{rows.name(row)} at byte {offset} is not whole"
+            raise ArchiveRefused(f"{self._name} is cut short", seen=where)
+        return data
 
 
 class _TreeReader:
     """Reads files of a finished tree."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, split: Split) -> None:
         self._output = output
+        self._split = split
 
-    def read(self, sample: Sample) -> bytes:
-        path = self._output.path_of(sample)
+    def read(self, part: Part, row: int) -> bytes:
+        path = self._output.path_of(part.sample(row, self._split))
         try:
             return path.read_bytes()
         except OSError as error:
@@ -188,8 +199,9 @@ def open_dataset(root: Path | str, split: str) -> Dataset:
         with survey_again(workspace, edition, splits=(wanted,)) as surveyed:
             gatherer = Gatherer(surveyed)
             table = gatherer.gather(False).tables[0]
-            paths = tuple((archive.local.name, archive.local.path) for archive in surveyed.archives)
-        return Dataset(workspace.root, wanted, table, _ArchiveReader(paths), gatherer.boxes)
+            (archive,) = surveyed.archives
+        reader = _ArchiveReader(archive.local.name, archive.local.path)
+        return Dataset(workspace.root, wanted, table, reader, gatherer.boxes)
     except LayoutRefused as no_archive:
         return _open_tree(workspace, edition, wanted, no_archive)
 
@@ -205,7 +217,7 @@ def _open_tree(workspace: Workspace, edition: Edition, split: Split, no_archive:
         ) from no_archive
     rows = (row for row in tree.sink.read(tree.folder, edition) if row.split is split)
     parts = [_part(tuple(some), f"{number:05d}", edition) for number, some in enumerate(_chunks(rows))]
-    return Dataset(workspace.root, split, SampleTable(split, parts), _TreeReader(tree), lambda: None)
+    return Dataset(workspace.root, split, SampleTable(split, parts), _TreeReader(tree, split), lambda: None)
 
 
 def _chunks(rows: Iterator[Row]) -> Iterator[tuple[Row, ...]]:
