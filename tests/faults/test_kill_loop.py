@@ -36,7 +36,7 @@ def points(bench: Bench, one_in: int, part: int = 0, parts: int = 1) -> Iterator
 @pytest.mark.parametrize("mode", ["clean", "torn"])
 def test_a_run_killed_at_any_call_goes_on_to_the_same_bytes(bench: Bench, mode: str, part: int) -> None:
     kills = 0
-    for at in points(bench, 6, part, SLICES):
+    for at in points(bench, 8, part, SLICES):
         kills += bench.break_and_mend(Fault(mode, at)).killed
 
     assert kills > 0
