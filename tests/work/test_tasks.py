@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -36,7 +37,6 @@ class Bench:
         self.about = edition.archive("tiny_img_train.tar")
         self.staging = Staging(folder / "out", "ab" * 16)
         self.staging.open()
-        self.index = IndexFolder(folder / "index", ArchiveIdentity("a", 1, 1, 1, 1, "r"))
 
     def name(self, number: int, label: int = 0) -> bytes:
         return f"{self.edition.classes[label].wnid}_{number}.JPEG".encode()
@@ -45,6 +45,7 @@ class Bench:
         data = tar(members)
         path = self.folder / "class.tar"
         path.write_bytes(data)
+        self.index = IndexFolder(self.folder / "index", ArchiveIdentity.of(self.about, path.stat()))
         span = PartSpan(self.wnid, self.wnid, 0, len(data), is_slice=False)
         join = LabelJoin.of(self.edition, self.about)
         return PartTask(f"train/{self.wnid}", path, self.about, span, self.edition, join, chosen, self.index)
@@ -194,7 +195,7 @@ def test_a_linked_part_has_the_listing_of_a_written_one(bench: Bench, tmp_path: 
     other.open()
     source: Callable[[Sample], Path] = lambda sample: bench.staging.folder / place(sample)  # noqa: E731
 
-    linked = link_part(done.key, bench.task([]).split, part, place, other, source)
+    linked = link_part(done.key, bench.task([]).split, part, place, other, source, time.time_ns())
 
     assert (linked.linked, linked.written_bytes) == (2, 0)
     assert (linked.listing_sha256, linked.images, linked.size_bytes, linked.folder, linked.exclusive) == (
@@ -211,4 +212,12 @@ def test_a_part_whose_source_is_gone_is_not_linked(bench: Bench, tmp_path: Path)
     done, part = written(bench, [(bench.name(1), JPEG)])
 
     with pytest.raises(FileNotFoundError):
-        link_part(done.key, bench.task([]).split, part, place, bench.staging, lambda sample: tmp_path / "gone")
+        link_part(done.key, bench.task([]).split, part, place, bench.staging, lambda sample: tmp_path / "gone", 0)
+
+
+def test_an_archive_that_is_another_file_by_now_is_not_read(bench: Bench) -> None:
+    task = bench.task([(bench.name(1), JPEG)])
+    task.path.write_bytes(task.path.read_bytes() + bytes(512))
+
+    with pytest.raises(ArchiveRefused, match="changed"):
+        write_part(task, place, bench.staging)

@@ -185,18 +185,18 @@ class _TreeReader:
 
 
 def open_dataset(root: Path | str, split: str) -> Dataset:
-    """Open a split of a prepared root.
+    """Open a split of a prepared root: its whole archive or, where that is not as it was proved, a finished tree.
 
     Args:
         split: "train", "val" or "test".
-    Raises: LayoutRefused where neither the archive nor a finished tree of the split is there; UsageError.
+    Raises: LayoutRefused where neither the proved archive nor a finished tree of the split is there; UsageError.
     """
     if split not in tuple(Split):
         raise UsageError(f"there is no split {split!r}", seen=f"splits: {', '.join(Split)}")
     workspace, wanted = Workspace(Path(root)), Split(split)
     edition = edition_of(workspace.prepared())
     try:
-        with survey_again(workspace, edition, splits=(wanted,)) as surveyed:
+        with survey_again(workspace, edition, splits=(wanted,), proved=True) as surveyed:
             gatherer = Gatherer(surveyed)
             table = gatherer.gather(False).tables[0]
             (archive,) = surveyed.archives
@@ -211,9 +211,9 @@ def _open_tree(workspace: Workspace, edition: Edition, split: Split, no_archive:
     tree = next((output for output in trees if split in output.recipe.splits), None)
     if tree is None:
         raise LayoutRefused(
-            f"there is neither the archive nor a finished tree of {split} under {workspace.root}",
-            seen=no_archive.seen,
-            fix=f"kilotar prepare {workspace.root} --from FOLDER-WITH-THE-ARCHIVES",
+            f"there is neither a proved archive nor a finished tree of {split} for {workspace.root}",
+            seen=f"{no_archive.what}; {no_archive.seen}",
+            fix=no_archive.fix,
         ) from no_archive
     rows = (row for row in tree.sink.read(tree.folder, edition) if row.split is split)
     parts = [_part(tuple(some), f"{number:05d}", edition) for number, some in enumerate(_chunks(rows))]

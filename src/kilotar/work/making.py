@@ -25,7 +25,7 @@ from kilotar.work.inputs import Inputs
 from kilotar.work.output import BOXES, Output
 from kilotar.work.survey import Survey, SurveyedArchive
 from kilotar.work.tables import join_part
-from kilotar.work.tasks import link_part, write_part
+from kilotar.work.tasks import TreeChanged, link_part, write_part
 
 __all__ = ["Making", "Setting"]
 
@@ -119,11 +119,12 @@ class Making:
         if self._source is None or rows is None or not rows.has_digests:
             return lambda: write_part(task, place, staging)
         part, source = join_part(archive, span, rows, self._setting.survey.chosen), self._source
+        finished_ns = source.finished_ns()
 
         def link_or_write() -> StepDone:
             try:
-                return link_part(key, archive.split, part, place, staging, source.path_of)
-            except (FileNotFoundError, NotADirectoryError):  # the finished tree has lost an image since
+                return link_part(key, archive.split, part, place, staging, source.path_of, finished_ns)
+            except (TreeChanged, FileNotFoundError, NotADirectoryError):  # it lost an image since, or was written to
                 return write_part(task, place, staging)
 
         return link_or_write

@@ -21,7 +21,7 @@ from kilotar.plan.steps import Reason, Step, StepDone, todo
 from kilotar.sinks.base import DataclassLike, Sink
 from kilotar.store.files import publish, read_file
 from kilotar.store.journal import Journal, read_journal
-from kilotar.store.manifest import Manifest
+from kilotar.store.manifest import MANIFEST, Manifest
 from kilotar.store.staging import Staging
 from kilotar.store.workspace import Workspace
 
@@ -109,6 +109,10 @@ class Output:
         """Tell whether another output's images are these very files: an ImageFolder and torchvision's tree are."""
         same = (self.recipe.splits, self.recipe.classes) == (other.recipe.splits, other.recipe.classes)
         return same and self.folder == other.folder and self._places() == other._places()
+
+    def finished_ns(self) -> int:
+        """Give when the manifest was written, by the clock of its file system. Raises OSError."""
+        return os.stat(self.facts / MANIFEST).st_mtime_ns
 
     def is_new(self) -> bool:
         """Tell whether this output was never begun. Raises LayoutRefused."""

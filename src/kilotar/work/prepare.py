@@ -51,6 +51,7 @@ def prepare(request: Request, emit: Emit = ignore) -> Report:
         parse_options(find_sink(name), request.options_of(name))  # a wrong word is told before anything is made
     workspace = Workspace(request.root)
     edition = edition_for(request, workspace)
+    settled = settle(request, edition, workspace)
     workspace.create()
     with (
         telling_end("prepare", emit),
@@ -58,7 +59,6 @@ def prepare(request: Request, emit: Emit = ignore) -> Report:
         closing(Inputs.open(workspace, edition, unverified=request.unverified, emit=emit)) as inputs,
     ):
         workspace.sweep()
-        settled = settle(request, edition, workspace)
         surveyed = survey(request, edition, workspace, inputs, emit)
         outputs = plan_outputs(request, surveyed, workspace)
         expected = forecast_run(request, surveyed, outputs, workspace, measure=False)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 from kilotar.editions.load import load_edition
+from kilotar.errors import LayoutRefused
 from kilotar.events import ignore
 from kilotar.model.edition import Edition
 from kilotar.plan.recipe import Recipe
@@ -25,10 +26,17 @@ def edition_of(facts: RootFacts) -> Edition:
 
 @contextmanager
 def survey_again(
-    workspace: Workspace, edition: Edition, *, splits: tuple[str, ...], recipe: Recipe | None = None
+    workspace: Workspace,
+    edition: Edition,
+    *,
+    splits: tuple[str, ...],
+    recipe: Recipe | None = None,
+    proved: bool = False,
 ) -> Iterator[Survey]:
     """Survey the archives that a root remembers, for the samples of a recipe or of whole splits.
 
+    Args:
+        proved: refuse an archive whose digest was never taken as it lies there now.
     Raises: LayoutRefused where an archive is gone; as `survey`.
     """
     request = Request(
@@ -39,4 +47,12 @@ def survey_again(
         unverified=True,  # what was let in once stays in; its digest is in the journal
     )
     with closing(Inputs.look(workspace, edition, unverified=True, emit=ignore)) as inputs:
-        yield survey(request, edition, workspace, inputs, ignore, kits=False)
+        surveyed = survey(request, edition, workspace, inputs, ignore, kits=False)
+        for archive in surveyed.archives if proved else ():
+            if not inputs.is_proved(archive.local):
+                raise LayoutRefused(
+                    f"{archive.local.path} was not proved for this root",
+                    seen="it is another file than the one that was, or has changed since",
+                    fix=f"kilotar index {workspace.root}",
+                )
+        yield surveyed

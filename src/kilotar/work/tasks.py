@@ -19,12 +19,13 @@ from kilotar.model.edition import Archive, Edition
 from kilotar.model.sample import Extent, Sample, Split
 from kilotar.model.table import Part, Rows, RowsBuilder
 from kilotar.plan.steps import StepDone
+from kilotar.sources.local import identify
 from kilotar.store.index import IndexFolder, PartSpan
-from kilotar.store.staging import Staging, StagingWriter
+from kilotar.store.staging import Staging
 from kilotar.work.indexing import MemberBytes, walk_part
 from kilotar.work.labels import LabelJoin
 
-__all__ = ["Listing", "PartTask", "hash_part", "link_part", "write_part"]
+__all__ = ["Listing", "PartTask", "TreeChanged", "hash_part", "link_part", "write_part"]
 
 Place = Callable[[Sample], str]
 _JPEG_START, _PNG_START = b"\xff\xd8\xff", b"\x89PNG"
@@ -102,6 +103,8 @@ class _PartReader:
 
     def walk(self) -> Iterator[tuple[Sample, memoryview]]:
         task = self._task
+        if str(identify(task.path)) != task.index.identity.file:
+            raise ArchiveRefused(f"{task.path} changed while it was read", fix="let its writer end, then run again")
         for member in walk_part(task.path, task.span, task.about, self.findings.append):
             name, offset, data = member.name, member.offset, member.data
             digest = hashlib.sha256(data).digest()
@@ -176,24 +179,39 @@ def hash_part(task: PartTask) -> Rows:
     return rows
 
 
+class TreeChanged(Exception):
+    """A finished tree is not as its manifest left it; the archive must be read instead."""
+
+
 def link_part(
-    key: str, split: Split, part: Part, place: Place, staging: Staging, source: Callable[[Sample], Path]
+    key: str,
+    split: Split,
+    part: Part,
+    place: Place,
+    staging: Staging,
+    source: Callable[[Sample], Path],
+    finished_ns: int,
 ) -> StepDone:
     """Give the images of a part, which stand in a finished tree, a second name in a staging folder.
 
-    Raises: OSError.
+    What was written to after the tree was finished is not believed; that bytes rot without a trace, only `verify` sees.
+
+    Args:
+        source:      gives where an image stands in the finished tree.
+        finished_ns: when that tree was finished, by the clock of its file system.
+    Raises: TreeChanged, OSError.
     """
     listing, writer = Listing(), staging.writer()
     try:
         for row in range(len(part)):
             sample = part.sample(row, split)
             path = place(sample)
-            listing.linked += _link(writer, path, source(sample))
+            standing = source(sample)
+            facts = os.lstat(standing)
+            if facts.st_mtime_ns > finished_ns or facts.st_size != sample.at.size_bytes:
+                raise TreeChanged(str(standing))
+            listing.linked += writer.link(path, standing)
             listing.add(path, sample.at.size_bytes, sample.sha256)
     finally:
         writer.close()
     return listing.done(key, (), one_class=len(part.wnids) == 1)
-
-
-def _link(writer: StagingWriter, path: str, source: Path) -> int:
-    return int(writer.link(path, source))
