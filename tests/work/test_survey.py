@@ -15,7 +15,7 @@ from kilotar.events import Event, ignore
 from kilotar.store.workspace import Workspace
 from kilotar.work.gathering import Gatherer
 from kilotar.work.inputs import Inputs
-from kilotar.work.prepare import plan_outputs
+from kilotar.work.planning import plan_outputs
 from kilotar.work.request import Request
 from kilotar.work.survey import Survey, survey
 from tests.work.wishes import ALL, prepare

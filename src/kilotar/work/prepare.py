@@ -13,32 +13,29 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from kilotar.errors import LayoutRefused, SettingsDiffer
 from kilotar.events import Emit, Outcome, RunStarted, ignore
-from kilotar.model.edition import ArchiveRole
 from kilotar.model.report import Forecast, Report, WhyRow
-from kilotar.plan.recipe import Recipe
 from kilotar.plan.steps import Reason, Step
-from kilotar.sinks.base import check_needs, find_sink, parse_options
+from kilotar.sinks.base import find_sink, parse_options
 from kilotar.store.disks import turns
 from kilotar.store.lock import hold_lock
-from kilotar.store.manifest import Manifest, read_manifest
+from kilotar.store.manifest import read_manifest
 from kilotar.store.workspace import Workspace
 from kilotar.work.ending import telling_end
 from kilotar.work.forecast import forecast_run
 from kilotar.work.gathering import Gatherer
 from kilotar.work.inputs import Inputs
-from kilotar.work.labels import edition_sha256
 from kilotar.work.linking import find_tree, finished_trees
 from kilotar.work.making import Making, Setting
-from kilotar.work.output import BOXES, Output, refuse_other_recipe, takes_annotations
+from kilotar.work.output import Output
+from kilotar.work.planning import plan_outputs
 from kilotar.work.reporting import report_run
 from kilotar.work.request import Request
 from kilotar.work.settling import edition_for, settle
 from kilotar.work.space import refuse_when_full
 from kilotar.work.survey import Survey, survey
 
-__all__ = ["plan", "plan_outputs", "prepare", "why"]
+__all__ = ["plan", "prepare", "why"]
 
 
 def prepare(request: Request, emit: Emit = ignore) -> Report:
@@ -99,73 +96,6 @@ def why(request: Request, emit: Emit = ignore) -> tuple[WhyRow, ...]:
 def _why(output: Output, step: Step, reason: Reason) -> WhyRow:
     outcome = Outcome.KEPT if reason in (Reason.RECORDED, Reason.SHARED) else Outcome.DONE
     return WhyRow(output.name, step.key, outcome, reason)
-
-
-def plan_outputs(request: Request, surveyed: Survey, workspace: Workspace) -> tuple[Output, ...]:
-    """Give the outputs of a request with their recipes and what is recorded of them.
-
-    Raises: UsageError, SettingsDiffer; LayoutRefused where boxes are wanted and there are none; DigestMismatch.
-    """
-    if request.boxes and not surveyed.boxes:
-        _refuse_without_boxes(request, surveyed)
-    return tuple(_plan_output(request, name, surveyed, workspace) for name in dict.fromkeys(request.formats))
-
-
-def _refuse_without_boxes(request: Request, surveyed: Survey) -> None:
-    archives = (a for a in surveyed.edition.archives if a.role is ArchiveRole.BOXES)
-    names = [archive.name for archive in archives if archive.split in request.chosen_splits]
-    if names:
-        raise LayoutRefused(
-            "there are no boxes beside the archives of images",
-            seen=f"looked for {', '.join(names)}",
-            fix="put one of them there, or leave --boxes out",
-        )
-
-
-def _plan_output(request: Request, name: str, surveyed: Survey, workspace: Workspace) -> Output:
-    sink = find_sink(name)
-    check_needs(sink)
-    options = parse_options(sink, request.options_of(name))
-    about = sink.ABOUT
-    recipe = Recipe(
-        edition=surveyed.edition.name,
-        sink=name,
-        sink_version=about.version,
-        options=request.options_of(name),
-        splits=tuple(archive.split.value for archive in surveyed.archives),
-        classes=surveyed.classes,
-        sources=surveyed.sources(),
-        boxes=surveyed.box_sources(unverified=request.unverified) if takes_annotations(sink) else (),
-        edition_sha256=edition_sha256(surveyed.edition),
-    )
-    folder = Path(request.out).absolute() if request.out else (workspace.root / about.folder)
-    facts = workspace.export(name)
-    stored = refuse_other_recipe(facts, recipe, folder)
-    manifest = read_manifest(facts) if stored else None
-    if manifest is not None and not request.unverified:
-        _refuse_let_in(manifest, surveyed, folder, facts)
-    steps = _steps(surveyed, boxes=takes_annotations(sink)) if about.images else ()
-    output = Output(sink, options, recipe, folder, facts, steps, manifest, len(steps))
-    return output if output.is_there(workspace) else replace(output, manifest=None)
-
-
-def _refuse_let_in(manifest: Manifest, surveyed: Survey, folder: Path, facts: Path) -> None:
-    """Refuse to keep an output of other bytes than the published ones, which `--unverified` once let in."""
-    digests = dict(manifest.sources)
-    for about in (archive.local.about for archive in surveyed.archives):
-        algorithm, published = about.digest
-        if published and digests.get(about.name) != f"{algorithm}:{published}":
-            raise SettingsDiffer(
-                f"output {manifest.output} in {folder} was made with --unverified",
-                seen=f"{about.name} was {digests.get(about.name)}, published {algorithm}:{published}",
-                fix=f"say --unverified to keep it; to make it anew, remove {facts} and the output's folders",
-            )
-
-
-def _steps(surveyed: Survey, *, boxes: bool) -> tuple[Step, ...]:
-    images = tuple(step for archive in surveyed.archives for step in archive.steps(surveyed.chosen))
-    notes = tuple(Step(f"{BOXES}{box.about.split}", "", 0, 0) for box in surveyed.boxes) if boxes else ()
-    return images + notes
 
 
 @contextmanager

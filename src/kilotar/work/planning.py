@@ -1,0 +1,91 @@
+"""From a request and a survey to outputs: their recipes, their steps, and what stands in their way.
+
+Rules guarded: an output is planned the same whoever asks (`prepare`, `plan`, `why`); what cannot be made, or may not be
+kept, is refused here, before anything is written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from kilotar.errors import LayoutRefused, SettingsDiffer
+from kilotar.model.edition import ArchiveRole
+from kilotar.plan.recipe import Recipe
+from kilotar.plan.steps import Step
+from kilotar.sinks.base import check_needs, find_sink, parse_options
+from kilotar.store.manifest import Manifest, read_manifest
+from kilotar.store.workspace import Workspace
+from kilotar.work.labels import edition_sha256
+from kilotar.work.output import BOXES, Output, refuse_other_recipe, takes_annotations
+from kilotar.work.request import Request
+from kilotar.work.survey import Survey
+
+__all__ = ["plan_outputs"]
+
+
+def plan_outputs(request: Request, surveyed: Survey, workspace: Workspace) -> tuple[Output, ...]:
+    """Give the outputs of a request with their recipes and what is recorded of them.
+
+    Raises: UsageError, SettingsDiffer; LayoutRefused where boxes are wanted and there are none; DigestMismatch.
+    """
+    if request.boxes and not surveyed.boxes:
+        _refuse_without_boxes(request, surveyed)
+    return tuple(_plan_output(request, name, surveyed, workspace) for name in dict.fromkeys(request.formats))
+
+
+def _refuse_without_boxes(request: Request, surveyed: Survey) -> None:
+    archives = (a for a in surveyed.edition.archives if a.role is ArchiveRole.BOXES)
+    names = [archive.name for archive in archives if archive.split in request.chosen_splits]
+    if names:
+        raise LayoutRefused(
+            "there are no boxes beside the archives of images",
+            seen=f"looked for {', '.join(names)}",
+            fix="put one of them there, or leave --boxes out",
+        )
+
+
+def _plan_output(request: Request, name: str, surveyed: Survey, workspace: Workspace) -> Output:
+    sink = find_sink(name)
+    check_needs(sink)
+    options = parse_options(sink, request.options_of(name))
+    about = sink.ABOUT
+    recipe = Recipe(
+        edition=surveyed.edition.name,
+        sink=name,
+        sink_version=about.version,
+        options=request.options_of(name),
+        splits=tuple(archive.split.value for archive in surveyed.archives),
+        classes=surveyed.classes,
+        sources=surveyed.sources(),
+        boxes=surveyed.box_sources(unverified=request.unverified) if takes_annotations(sink) else (),
+        edition_sha256=edition_sha256(surveyed.edition),
+    )
+    folder = Path(request.out).absolute() if request.out else (workspace.root / about.folder)
+    facts = workspace.export(name)
+    stored = refuse_other_recipe(facts, recipe, folder)
+    manifest = read_manifest(facts) if stored else None
+    if manifest is not None and not request.unverified:
+        _refuse_let_in(manifest, surveyed, folder, facts)
+    steps = _steps(surveyed, boxes=takes_annotations(sink)) if about.images else ()
+    output = Output(sink, options, recipe, folder, facts, steps, manifest, len(steps))
+    return output if output.is_there(workspace) else replace(output, manifest=None)
+
+
+def _refuse_let_in(manifest: Manifest, surveyed: Survey, folder: Path, facts: Path) -> None:
+    """Refuse to keep an output of other bytes than the published ones, which `--unverified` once let in."""
+    digests = dict(manifest.sources)
+    for about in (archive.local.about for archive in surveyed.archives):
+        algorithm, published = about.digest
+        if published and digests.get(about.name) != f"{algorithm}:{published}":
+            raise SettingsDiffer(
+                f"output {manifest.output} in {folder} was made with --unverified",
+                seen=f"{about.name} was {digests.get(about.name)}, published {algorithm}:{published}",
+                fix=f"say --unverified to keep it; to make it anew, remove {facts} and the output's folders",
+            )
+
+
+def _steps(surveyed: Survey, *, boxes: bool) -> tuple[Step, ...]:
+    images = tuple(step for archive in surveyed.archives for step in archive.steps(surveyed.chosen))
+    notes = tuple(Step(f"{BOXES}{box.about.split}", "", 0, 0) for box in surveyed.boxes) if boxes else ()
+    return images + notes
