@@ -61,7 +61,7 @@ def summary(suites: dict[str, Suite]) -> Iterator[str]:
     load = median(line["load"] for suite in suites.values() for line in suite.lines if "load" in line)
     if load > cores:
         yield f"**The {cores} cores were shared during this run** (median load average {load:.1f}), so what runs in"
-        yield f"{cores} threads got a smaller part of what it can use than what runs in one: ratios of wall time are"
+        yield f"{cores} threads got a smaller part of what it can use than what runs in one: ratios of wall time may be"
         yield "too low for kilotar and for the limits. What the CPU time of this run would allow on idle cores is told"
         yield "below the tables as *computed*; it is no measurement, and a target is met only when it is measured."
         yield ""
