@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from kilotar.errors import LayoutRefused, MachineError
+from kilotar.events import Finding
 from kilotar.model.seams import Written
 from kilotar.store import manifest as module
 from kilotar.store.manifest import (
@@ -44,7 +45,7 @@ def manifest(files_sha256: str = "00") -> Manifest:
         files_sha256=files_sha256,
         label_order="sorted-wnid, 0-based",
         label_table_sha256="cc",
-        findings=(("name", "where", "why"),),
+        findings=(Finding("name", "where", "why"),),
         verified=True,
         made_by="kilotar 0",
     )

@@ -57,7 +57,7 @@ def test_without_archives_and_tree_there_is_nothing_to_open(root: Path, tmp_path
     for path in tiny.folder.glob("*.tar"):
         path.unlink()
 
-    with pytest.raises(LayoutRefused, match="neither the archive nor a finished tree of test"):
+    with pytest.raises(LayoutRefused, match="neither a proved archive nor a finished tree of test"):
         kilotar.open(root, "test")
 
 

@@ -333,3 +333,23 @@ def test_the_answer_does_not_depend_on_how_many_look(made: Path, jobs: int) -> N
 
     assert [finding.kind for finding in report.problems] == ["digest"] * 4
     assert [finding.where for finding in report.problems] == sorted(finding.where for finding in report.problems)
+
+
+def test_deep_decodes_the_archives_of_a_root_that_was_only_indexed(root: Path, tmp_path: Path) -> None:
+    bad = make_tiny(tmp_path / "bad", flaws=("truncated",))
+    kilotar.index(root, source=bad.folder, edition=str(bad.toml))
+
+    report = kilotar.verify(root, level="deep")
+
+    assert [finding.kind for finding in report.problems] == ["truncated"]
+    assert report.checked == sum(truth.split != "test" for truth in bad.truth.values())
+
+
+def test_what_was_in_order_when_an_output_was_made_is_no_problem_later(root: Path, tmp_path: Path) -> None:
+    odd = make_tiny(tmp_path / "odd", flaws=("cmyk", "png"))
+    prepare(root, odd)
+
+    findings = kilotar.verify(root).findings
+
+    assert {finding.kind for finding in findings} == {"known-odd"}
+    assert not any(finding.is_problem for finding in findings)

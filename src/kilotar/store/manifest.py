@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from kilotar.errors import LayoutRefused, storage_error
+from kilotar.events import Finding
 from kilotar.model.seams import Written
 from kilotar.store.files import file_sha256, publish, read_file
 
@@ -43,7 +44,7 @@ class Manifest(msgspec.Struct, frozen=True):
         images, files, size_bytes: of the whole output.
         files_sha256: of `files.tsv`.
         label_order, label_table_sha256: see `LabelProof`.
-        findings: kind, place and reason of everything found in the data while it was made.
+        findings: everything found in the data while it was made.
         verified: whether every archive was the published one.
         made_by:  program and version.
     """
@@ -63,7 +64,7 @@ class Manifest(msgspec.Struct, frozen=True):
     files_sha256: str
     label_order: str
     label_table_sha256: str
-    findings: tuple[tuple[str, str, str], ...]
+    findings: tuple[Finding, ...]
     verified: bool
     made_by: str
 

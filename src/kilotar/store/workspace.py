@@ -156,7 +156,7 @@ class Workspace:
 _SIGNS = (
     ("Data/CLS-LOC", "a Kaggle or ILSVRC2015 CLS-LOC tree, not a prepared root"),
     ("ILSVRC/Data/CLS-LOC", "the parent of a Kaggle CLS-LOC tree, not a prepared root"),
-    ("train", "a folder tree made by another program, not a prepared root"),
+    ("train", "a tree without the state of a root; what was written with --out is verified by its root"),
 )
 
 

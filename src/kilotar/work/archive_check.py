@@ -7,18 +7,25 @@ other bytes than were proved is a problem.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kilotar.errors import storage_error
 from kilotar.events import Finding
+from kilotar.exec.batch import Batch
 from kilotar.model.edition import Edition
 from kilotar.model.report import ArchiveFact
+from kilotar.model.sample import Split
+from kilotar.pixels import OddNames
 from kilotar.store.journal import read_journal
 from kilotar.store.reading import open_archive
 from kilotar.store.workspace import InputRecord, Workspace
+from kilotar.work.deep import extent_batches
+from kilotar.work.gathering import header_rows
+from kilotar.work.inputs import image_archives
+from kilotar.work.reopen import survey_again
 
-__all__ = ["check_archives"]
+__all__ = ["archive_batches", "check_archives"]
 
 _READ_BYTES = 4 << 20
 
@@ -42,6 +49,19 @@ def check_archives(
         holds = finding is None and record.published
         facts.append(ArchiveFact(record.name, record.path, record.size_bytes, record.algorithm, record.digest, holds))
     return tuple(sorted(facts, key=lambda fact: fact.name))
+
+
+def archive_batches(workspace: Workspace, edition: Edition, odd: OddNames) -> Iterator[Batch]:
+    """Give the images of every remembered archive that is still there, in batches for `deep_check`.
+
+    Raises: ArchiveRefused, MachineError.
+    """
+    names = {record.name for record in read_journal(workspace.inputs, InputRecord) if Path(record.path).is_file()}
+    splits = tuple(split for split in Split if names & {a.name for a in image_archives(edition, (split,))})
+    with survey_again(workspace, edition, splits=splits) as surveyed:
+        for archive in surveyed.archives:
+            for rows in header_rows(archive, archive.outline.parts):
+                yield from extent_batches(archive.local.path, rows, odd)
 
 
 def _compare(record: InputRecord, *, digests: bool) -> Finding | None:

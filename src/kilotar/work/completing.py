@@ -73,8 +73,8 @@ def complete(
     write_manifest(output.facts, manifest)
 
 
-def _sorted(findings: Iterable[Finding]) -> tuple[tuple[str, str, str], ...]:
-    return tuple(sorted((finding.kind, finding.where, finding.why) for finding in findings))
+def _sorted(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(findings, key=lambda f: (f.kind, f.where, f.offset, f.why)))
 
 
 class _Files:

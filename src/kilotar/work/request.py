@@ -32,7 +32,8 @@ class Request:
         options:  (format, option, word).
         out:      folder of the output instead of the one below the root; for a single format.
         link:     "auto" links a second tree to the first where the file system can; "never" copies.
-        sync:     False leaves out every sync, for throw-away disks and benches; a power cut may then cost the output.
+        sync:     False leaves out the syncs of images, for throw-away disks and benches: a power cut may then cost the
+            output.
     """
 
     root: Path

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from kilotar.errors import LayoutRefused, UsageError
 from kilotar.events import Emit, Finding, Found, Outcome, RunStarted, ignore
+from kilotar.exec.batch import Batch
 from kilotar.model.edition import Edition
 from kilotar.model.report import ArchiveFact, OutputFact, Report
 from kilotar.model.seams import Written
@@ -25,7 +26,7 @@ from kilotar.store.files import file_sha256
 from kilotar.store.lock import hold_lock
 from kilotar.store.manifest import Manifest, manifest_sha256, walk_files
 from kilotar.store.workspace import Workspace
-from kilotar.work.archive_check import check_archives
+from kilotar.work.archive_check import archive_batches, check_archives
 from kilotar.work.deep import deep_check, file_batches
 from kilotar.work.ending import telling_end
 from kilotar.work.labels import prove_labels
@@ -73,6 +74,7 @@ def verify(
         for output in outputs:
             check.output(output, repair=repair)
         archives = check_archives(workspace, edition, digests=level is not Level.QUICK, found=check.found)
+        check.archives_in_place()
         return check.report(archives, time.monotonic() - started)
 
 
@@ -132,8 +134,7 @@ class _Check:
         for found in spread(work, self._jobs, f"verify {output.name}", self._emit):
             yield from found
         yield from _strangers(output, manifest, folders)
-        for kind, where, why in manifest.findings:
-            yield Finding(kind, where, why, is_problem=kind != "known-odd")
+        yield from manifest.findings
 
     def _decode(self, output: Output, manifest: Manifest) -> None:
         """Decode every image, unless another output has the very same ones: their digests were just compared."""
@@ -143,6 +144,19 @@ class _Check:
         paths = (f.path for f in walk_files(output.facts, manifest) if f.path.endswith(_IMAGE_ENDINGS))
         odd = OddNames(self._edition.cmyk, self._edition.png)
         self._findings += deep_check(file_batches(output.folder, paths, odd), self._jobs, self._emit)
+
+    def archives_in_place(self) -> None:
+        """Decode the images of the archives themselves where a root was only indexed."""
+        if self._level is not Level.DEEP or self._decoded:
+            return
+        odd = OddNames(self._edition.cmyk, self._edition.png)
+        batches = archive_batches(self._workspace, self._edition, odd)
+        counted = (self._count(batch) for batch in batches)
+        self._findings += deep_check(counted, self._jobs, self._emit)
+
+    def _count(self, batch: Batch) -> Batch:
+        self._checked += len(batch.items)
+        return batch
 
     def report(self, archives: tuple[ArchiveFact, ...], seconds: float) -> Report:
         findings = tuple(sorted(set(self._findings), key=lambda f: (f.where, f.offset, f.kind, f.why)))
