@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,12 @@ def real_images(shared_folder: Path) -> tuple[Path, ...]:
     if not found:
         pytest.skip(f"no photographs in {shared_folder / 'images'}")
     return found
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _signals_as_on_a_terminal() -> None:
+    """Let hang-ups be heard: under nohup they are ignored, and every process that a test starts would inherit that."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)

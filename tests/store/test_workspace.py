@@ -126,7 +126,7 @@ def test_a_sweep_removes_temporary_files_of_dead_runs_and_nothing_of_a_person(tm
     [
         ("ILSVRC/Data/CLS-LOC/train", "Kaggle"),
         ("Data/CLS-LOC/train", "CLS-LOC tree"),
-        ("train/n01440764", "made by another program"),
+        ("train/n01440764", "without the state of a root"),
         (".", "the folder is empty"),
         ("something", "it has no .kilotar folder"),
     ],
