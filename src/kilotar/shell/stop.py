@@ -43,7 +43,11 @@ class Stop:
 
     def __exit__(self, *_: object) -> None:
         if self.signal:
-            return  # this process is on its way out; a late repeat must neither kill it half-way nor draw a traceback
+            # This process is on its way out; a late repeat must neither kill it half-way nor draw a traceback. Ignored,
+            # not handled: the interpreter takes its own handlers away some moments before its end.
+            for number in self._old:
+                signal.signal(number, signal.SIG_IGN)
+            return
         for number, handler in self._old.items():
             signal.signal(number, handler)
 
