@@ -120,7 +120,8 @@ def _make_all(
     emit: Emit,
 ) -> tuple[Output, ...]:
     """Make what is not complete; give the outputs as they are then, in the order asked."""
-    slots = 1 if any(turns(archive.local.path) for archive in surveyed.archives) else request.threads
+    one_by_one = not request.jobs and any(turns(archive.local.path) for archive in surveyed.archives)
+    slots = 1 if one_by_one else request.threads
     setting = Setting(surveyed, inputs, workspace, Gatherer(surveyed), slots, request.sync, emit)
     made: list[Output] = []
     for output in outputs:
