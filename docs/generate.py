@@ -21,6 +21,7 @@ EXIT_CODES = {
     1: "a bug of kilotar",
     2: "the command line is wrong",
     3: "checked to the end, and problems were found",
+    4: "network or peers; trying again makes sense, and what has arrived is kept",
     5: "the disk, its rights or limits, or a process of this machine",
     6: "a decision is needed (terms, overwriting) and nobody could be asked",
     7: "a package or program is missing",
@@ -60,6 +61,9 @@ The archive of bounding boxes is damaged or not of the kind it should be. Get it
 The edition file is incomplete or contradicts itself; the message names the key.""",
     "E-LAYOUT": """
 The folder is not what the command expects there; the message says what was looked for.""",
+    "E-TORRENT": """
+The file is not the .torrent of this archive, or a page of text came in its place (a log-in page, a proxy's error). Get
+it again from the archive's page and give it with `--torrent FILE`.""",
     "E-PROBLEMS": """
 The check found problems: they are listed in the report. `kilotar verify ROOT --repair` rewrites bad files.""",
     "E-DISK": """
@@ -80,6 +84,19 @@ Give the program more memory, or use fewer workers with `-j`; then run the same 
 Read `dmesg` and `smartctl`: the disk may be failing. Then run the same command again; nothing finished is lost.""",
     "E-WORKER": """
 Worker processes died again and again, often for want of memory: use fewer of them with `-j`, and run it again.""",
+    "E-PEERS": """
+No byte comes from other peers and no web source has the rest. `kilotar doctor` shows the first broken link: a network
+that blocks BitTorrent is usual at universities and companies. Try `--from http`, `--proxy`, or get the archive
+elsewhere and `kilotar adopt` it.""",
+    "E-HTTP": """
+The web server could not be reached or did not give the archive; the message has its answer. A log-in page needs
+`--cookie` or `--header`. What has arrived is kept.""",
+    "E-METADATA": """
+The .torrent could not be had from the site nor from the swarm. Save it with a browser and give it with
+`--torrent FILE`.""",
+    "E-CLIENT": """
+The download program that `--client` names ended or did not answer; its own words are in the message. Leave `--client`
+out to use the built-in one.""",
     "E-BUG": """
 Run it again with `--debug`, and report what it prints.""",
 }

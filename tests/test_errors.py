@@ -35,6 +35,11 @@ EXIT_CODES = {
     "E-LAYOUT": 8,
     "E-SETTINGS": 9,
     "E-BUSY": 75,
+    "E-TORRENT": 8,
+    "E-PEERS": 4,
+    "E-HTTP": 4,
+    "E-METADATA": 4,
+    "E-CLIENT": 4,
 }
 TREE = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, KilotarError)]
 LEAVES = [kind for kind in TREE if not kind.__subclasses__()]

@@ -13,6 +13,8 @@ from kilotar.events import Event, Finding, Found, Landed, Outcome, StepEnded, as
 SAMPLES: tuple[Event, ...] = (
     events.RunStarted("prepare", "/root", 3, 12, 400),
     Landed("train.tar", 0, 10, 20),
+    events.Progress("train.tar", 5, 10, 20, 1.5, 3.0, 2, 1, 7, (("peers", 5),), "downloading"),
+    events.Trouble("stalled", "train.tar", "no byte for 60 s", "another way is tried"),
     events.Proved("train.tar", "md5", "aa", published=True),
     events.StepStarted("train/n1"),
     StepEnded("train/n1", Outcome.FAILED, 1, 2, "why"),

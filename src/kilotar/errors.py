@@ -16,6 +16,7 @@
     │   ├── BoxesRefused       E-BOXES     8
     │   ├── EditionRefused     E-EDITION   8
     │   ├── LayoutRefused      E-LAYOUT    8
+    │   ├── TorrentRefused     E-TORRENT   8
     │   └── ProblemsFound      E-PROBLEMS  3
     ├── MachineError         the disk, memory or processes of this machine
     │   ├── DiskFull           E-DISK      5
@@ -27,6 +28,11 @@
     │   ├── StorageFailed      E-IO        5
     │   ├── OutOfMemory        E-MEMORY    5
     │   └── WorkerLost         E-WORKER    5
+    ├── NetworkError         the way to the bytes; trying again makes sense
+    │   ├── NoPeers            E-PEERS     4
+    │   ├── HttpFailed         E-HTTP      4
+    │   ├── MetadataMissing    E-METADATA  4
+    │   └── ClientFailed       E-CLIENT    4
     └── OurError               E-BUG       1
 
 Rules guarded here: a code never changes its meaning; each class has one exit code; a message says what failed,
@@ -44,17 +50,22 @@ __all__ = [
     "ArchiveRefused",
     "BoxesRefused",
     "Busy",
+    "ClientFailed",
     "DecisionNeeded",
     "DigestMismatch",
     "DiskFull",
     "EditionRefused",
     "FileLimit",
+    "HttpFailed",
     "InodesFull",
     "KilotarError",
     "LabelsRefused",
     "LayoutRefused",
     "MachineError",
+    "MetadataMissing",
     "MissingExtra",
+    "NetworkError",
+    "NoPeers",
     "OurError",
     "OutOfMemory",
     "ProblemsFound",
@@ -63,6 +74,7 @@ __all__ = [
     "SettingsDiffer",
     "StorageFailed",
     "TheirError",
+    "TorrentRefused",
     "UsageError",
     "WorkerLost",
     "YourError",
@@ -187,6 +199,12 @@ class LayoutRefused(TheirError):
     code, exit_code = "E-LAYOUT", 8
 
 
+class TorrentRefused(TheirError):
+    """A .torrent, or an answer in its place, is hostile, damaged or of something else than was asked for."""
+
+    code, exit_code = "E-TORRENT", 8
+
+
 class ProblemsFound(TheirError):
     """The check ran to its end and found problems; the findings are in the report."""
 
@@ -251,6 +269,36 @@ class WorkerLost(MachineError):
     """Worker processes died more often than a retry can mend."""
 
     code, exit_code = "E-WORKER", 5
+
+
+class NetworkError(KilotarError):
+    """Bytes could not be had from elsewhere; what has arrived is kept, and the same command goes on from there."""
+
+    exit_code = 4
+
+
+class NoPeers(NetworkError):
+    """No byte comes from the swarm, and no other source has the pieces that are missing."""
+
+    code, exit_code = "E-PEERS", 4
+
+
+class HttpFailed(NetworkError):
+    """A web server could not be reached, or answered with something else than the archive."""
+
+    code, exit_code = "E-HTTP", 4
+
+
+class MetadataMissing(NetworkError):
+    """The .torrent of an archive could not be had from any place that was tried."""
+
+    code, exit_code = "E-METADATA", 4
+
+
+class ClientFailed(NetworkError):
+    """An external download program ended, or did not answer."""
+
+    code, exit_code = "E-CLIENT", 4
 
 
 class OurError(KilotarError):

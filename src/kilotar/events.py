@@ -22,11 +22,13 @@ __all__ = [
     "Landed",
     "Note",
     "Outcome",
+    "Progress",
     "Proved",
     "RunEnded",
     "RunStarted",
     "StepEnded",
     "StepStarted",
+    "Trouble",
     "as_json",
     "ignore",
 ]
@@ -84,6 +86,49 @@ class Landed:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How the download of an archive goes; at most two a second.
+
+    Attributes:
+        verified_bytes, wanted_bytes: of what is wanted of the archive; what was there before is counted in both.
+        rate_bytes_s: verified, over the last 10 seconds.
+        eta_s:   seconds left at that rate, -1 where nobody knows.
+        peers, seeds, peers_known: connected, of them seeds; addresses known.
+        sources: bytes of this run by who brought them.
+        stage:   what goes on, in words: "finding peers: 2 of 3 trackers answered", "downloading", "checking".
+    """
+
+    archive: str
+    verified_bytes: int
+    wanted_bytes: int
+    total_bytes: int
+    rate_bytes_s: float = 0.0
+    eta_s: float = -1.0
+    peers: int = 0
+    seeds: int = 0
+    peers_known: int = 0
+    sources: tuple[tuple[str, int], ...] = ()
+    stage: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something on the way that a person should know while it lasts: nothing is damaged, and the run goes on.
+
+    Attributes:
+        kind:   stable word ("no-peers", "stalled", "tracker", "disk-full", "bad-peer", "web-seed", ...).
+        where:  archive, address or device.
+        seen:   the evidence.
+        advice: what helps, or what is done about it now.
+    """
+
+    kind: str
+    where: str
+    seen: str
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Proved:
     """An archive's digest is known and was compared with the published one."""
 
@@ -135,7 +180,7 @@ class RunEnded:
     reason: str = ""
 
 
-Event = RunStarted | Landed | Proved | StepStarted | StepEnded | Found | Note | RunEnded
+Event = RunStarted | Landed | Progress | Trouble | Proved | StepStarted | StepEnded | Found | Note | RunEnded
 Emit = Callable[[Event], None]
 
 
