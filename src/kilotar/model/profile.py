@@ -22,7 +22,7 @@ class Profile:
 
     Attributes:
         name:       as a person reads it: "TCP", "TCP and µTP", ...
-        utp:        µTP beside TCP. Off by default: where large UDP is dropped, a client that tries it first gets nothing.
+        utp:        µTP beside TCP. Off first: where large UDP is dropped, a client that tries it gets nothing.
         encryption: "enabled" speaks both; "forced" wants the handshake and the stream obfuscated (RC4).
         port:       to listen on; 0 for the remembered one, a random one of `PLAIN_PORTS` the first time.
     """
