@@ -1,0 +1,355 @@
+"""The pieces of one archive on disk: the growing file, and a bitmap that says which of them were proved.
+
+Rules guarded:
+
+- a bit is set only after bytes that we read, or wrote ourselves, matched the piece's SHA-1; no client's word sets one;
+- a bit reaches the disk only after the bytes that it stands for (fdatasync, then the bitmap, replaced whole), so a bit
+  on disk is true after a power cut;
+- a file that is not as it was left (another inode or length) has no bits; one that was written to since the bitmap was
+  saved keeps them, but as *suspects*, to be read again before the archive is called proved;
+- the file has its full length from the start, and the name `NAME.part` until every piece is proved: what stands under
+  the final name is whole.
+
+Source: where clients' own bookkeeping was found wrong after a kill, the BitTorrent study, sections 1.5, 1.6 and 6.2.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import struct
+import threading
+import time
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from kilotar.errors import LayoutRefused, storage_error
+from kilotar.model.pieces import PieceTable
+from kilotar.model.ranges import ByteRange, Ranges
+from kilotar.store.files import fsync_folder, publish, read_file
+
+__all__ = ["INCOMPLETE", "PieceFile", "open_pieces"]
+
+INCOMPLETE = ".part"
+_MAGIC = b"KTBITS01"
+# magic, CRC-32 of what follows, infohash, size, piece length, inode, born, mtime and ctime when it was saved
+_HEADER = struct.Struct("<8sI20sQQQQqq")
+_CRC_AT = 12
+Landed = Callable[[int, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Saved:
+    """What a bitmap file says."""
+
+    inode: int
+    born_ns: int
+    mtime_ns: int
+    ctime_ns: int
+    bits: bytes
+
+
+class PieceFile:
+    """An archive that grows piece by piece: the `Landing` of every fetcher. Make one with `open_pieces`.
+
+    Any thread may call it.
+
+    Attributes:
+        table:   its pieces.
+        path:    where the bytes are now.
+        born_ns: when its bits were first kept; with the inode it tells this file from any other, also while it grows.
+        on_landed: is called with each piece that was proved and who brought it, in the thread that proved it.
+    """
+
+    def __init__(self, path: Path, bitmap: Path, table: PieceTable, fd: int, saved: _Saved | None) -> None:
+        facts = os.fstat(fd)
+        self.table = table
+        self.path = path
+        self.inode = facts.st_ino
+        self.born_ns = saved.born_ns if saved else time.time_ns()
+        self.on_landed: Landed = _nobody
+        self.brought: Counter[str] = Counter()
+        self._bitmap, self._fd = bitmap, fd
+        self._lock = threading.Lock()
+        self._bits = bytearray(saved.bits if saved else bytes(table.count))
+        is_as_left = saved is not None and (saved.mtime_ns, saved.ctime_ns) == (facts.st_mtime_ns, facts.st_ctime_ns)
+        self._suspects = set() if is_as_left else set(self._set_bits())
+        self._is_saved = saved is not None
+
+    # What is there
+
+    @property
+    def size_bytes(self) -> int:
+        return self.table.size_bytes
+
+    def has(self, piece: int) -> bool:
+        """Tell whether a piece was proved."""
+        return bool(self._bits[piece])
+
+    @property
+    def count(self) -> int:
+        """How many pieces were proved."""
+        return sum(self._bits)
+
+    @property
+    def is_complete(self) -> bool:
+        return 0 not in self._bits
+
+    @property
+    def suspects(self) -> tuple[int, ...]:
+        """Pieces that were proved before the file was last written to by nobody knows whom."""
+        return tuple(sorted(self._suspects))
+
+    def covers(self, start: int, stop: int) -> bool:
+        """Tell whether all bytes `[start, stop)` were proved."""
+        pieces = self.table.touching(start, stop)
+        return 0 not in self._bits[pieces.start : pieces.stop]
+
+    def missing(self, start: int, stop: int) -> tuple[int, ...]:
+        """Give the pieces of the bytes `[start, stop)` that were not proved."""
+        return tuple(piece for piece in self.table.touching(start, stop) if not self._bits[piece])
+
+    def landed(self) -> Ranges:
+        """Give the bytes that were proved."""
+        return Ranges.of(ByteRange(self.table.start(p), self.table.stop(p)) for p in self._set_bits())
+
+    def landed_bytes(self) -> int:
+        pieces = self.count
+        last = self.table.count - 1
+        return pieces * self.table.piece_bytes - (self.table.piece_bytes - self.table.length(last)) * self._bits[last]
+
+    def unmarked(self) -> Iterator[int]:
+        """Give the pieces that were not proved but for which the file holds data: of a killed run, or adopted."""
+        end = 0
+        while (start := self._seek(end, os.SEEK_DATA)) < self.size_bytes:
+            end = self._seek(start, os.SEEK_HOLE)
+            yield from (piece for piece in self.table.touching(start, end) if not self._bits[piece])
+
+    def _seek(self, at: int, whence: int) -> int:
+        """Give where the next data or hole begins. A piece between two stretches of data may be given twice."""
+        try:
+            return os.lseek(self._fd, at, whence)
+        except OSError as error:
+            if error.errno == errno.ENXIO:
+                return self.size_bytes
+            raise storage_error(error, f"look into {self.path}") from error
+
+    def _set_bits(self) -> Iterator[int]:
+        return (piece for piece, bit in enumerate(self._bits) if bit)
+
+    # What changes
+
+    def take(self, piece: int, data: bytes | memoryview, source: str) -> bool:
+        """Hash the bytes of a whole piece, write them and mark it; False where hash or length are wrong.
+
+        Raises: MachineError.
+        """
+        if len(data) != self.table.length(piece):
+            return False
+        if self.table.has_hashes and hashlib.sha1(data, usedforsecurity=False).digest() != self.table.sha1(piece):
+            return False
+        try:
+            _write_at(self._fd, memoryview(data), self.table.start(piece))
+        except OSError as error:
+            raise storage_error(error, f"write {self.path}") from error
+        self._mark(piece, source)
+        return True
+
+    def check(self, piece: int, source: str) -> bool:
+        """Read a piece that was not proved yet, and mark it when its hash is right. Raises MachineError."""
+        if self._bits[piece]:
+            return True
+        if not self._is_right(piece):
+            return False
+        self._mark(piece, source)
+        return True
+
+    def recheck(self, piece: int) -> bool:
+        """Read a proved piece again; one that is wrong now is proved no longer. Raises MachineError."""
+        good = self._is_right(piece)
+        with self._lock:
+            self._suspects.discard(piece)
+            self._bits[piece] = good
+        return good
+
+    def forget(self) -> None:
+        """Drop every bit."""
+        with self._lock:
+            self._bits = bytearray(self.table.count)
+            self._suspects.clear()
+
+    def read(self, piece: int) -> bytes:
+        """Give the bytes of a piece as they are in the file. Raises MachineError."""
+        buffer = bytearray(self.table.length(piece))
+        size = self._read_into(piece, memoryview(buffer))
+        return bytes(buffer[:size])
+
+    def _is_right(self, piece: int) -> bool:
+        """Tell whether the file holds the right bytes of a piece. Without hashes nobody can tell: no."""
+        buffer = _buffer(self.table.length(piece))
+        size = self._read_into(piece, buffer)
+        whole = size == len(buffer) and self.table.has_hashes
+        return whole and hashlib.sha1(buffer, usedforsecurity=False).digest() == self.table.sha1(piece)
+
+    def _read_into(self, piece: int, buffer: memoryview) -> int:
+        done, start = 0, self.table.start(piece)
+        try:
+            while done < len(buffer) and (got := os.preadv(self._fd, [buffer[done:]], start + done)):
+                done += got
+        except OSError as error:
+            raise storage_error(error, f"read {self.path} at byte {start + done}") from error
+        return done
+
+    def _mark(self, piece: int, source: str) -> None:
+        with self._lock:
+            is_new = not self._bits[piece]
+            self._bits[piece] = 1
+            self._is_saved = False
+            if is_new:
+                self.brought[source] += self.table.length(piece)
+        if is_new:
+            self.on_landed(piece, source)
+
+    # What is kept
+
+    def save(self) -> None:
+        """Make the proved bytes durable, then the bits that stand for them. Raises MachineError."""
+        with self._lock:
+            bits = bytes(self._bits)
+            suspects = bool(self._suspects)
+        try:
+            os.fdatasync(self._fd)
+            facts = os.fstat(self._fd)
+        except OSError as error:
+            raise storage_error(error, f"sync {self.path}") from error
+        # While pieces are under suspicion the saved times are none, so that the suspicion outlives this process.
+        times = (0, 0) if suspects else (facts.st_mtime_ns, facts.st_ctime_ns)
+        infohash = bytes.fromhex(self.table.infohash).ljust(20, b"\0")
+        numbers = (self.size_bytes, self.table.piece_bytes, self.inode, self.born_ns, *times)
+        body = _HEADER.pack(_MAGIC, 0, infohash, *numbers)[_CRC_AT:] + _pack(bits)
+        publish(self._bitmap, [_MAGIC, zlib.crc32(body).to_bytes(4, "little"), body])
+        with self._lock:
+            self._is_saved = self._is_saved or bits == self._bits
+
+    @property
+    def is_saved(self) -> bool:
+        return self._is_saved
+
+    def finish(self) -> bool:
+        """Give a complete file its final name; tell whether it has it. Call when nobody writes. Raises MachineError."""
+        if not self.is_complete or self._suspects:
+            return False
+        final = self.path.with_name(self.path.name.removesuffix(INCOMPLETE))
+        if self.path != final:
+            try:
+                os.rename(self.path, final)
+                fsync_folder(final.parent)
+            except OSError as error:
+                raise storage_error(error, f"rename {self.path}") from error
+            self.path = final
+        self.save()  # the rename changed its change time
+        return True
+
+    def close(self) -> None:
+        """Close the file; what was not saved is found again by its hashes. May be called twice."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+
+def open_pieces(folder: Path, name: str, state: Path, table: PieceTable) -> PieceFile:
+    """Open an archive that grows in a folder, or begin it.
+
+    Args:
+        folder: holds `name` when it is complete, `name.part` before; made.
+        state:  folder of bitmaps; made.
+    Returns: the file; suspects and data without a bit are the caller's to check.
+    Raises: LayoutRefused where something else stands there; MachineError.
+    """
+    bitmap = state / f"{table.infohash or name}.bits"
+    try:
+        for place in (folder, state):
+            place.mkdir(parents=True, exist_ok=True)
+        path = folder / name
+        if not path.is_file():
+            path = folder / (name + INCOMPLETE)
+        fd = _open_growing(path, table.size_bytes)
+    except OSError as error:
+        raise storage_error(error, f"open {folder / name}") from error
+    saved = _read_bitmap(bitmap, table)
+    if saved is not None and saved.inode != os.fstat(fd).st_ino:
+        saved = None
+    return PieceFile(path, bitmap, table, fd, saved)
+
+
+def _open_growing(path: Path, size_bytes: int) -> int:
+    """Open the file for reading and writing, with its full length. A longer one is cut: the table knows the end."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o644)
+    try:
+        if not path.is_file():
+            raise LayoutRefused(f"{path} is no regular file", fix="move it away")
+        if os.fstat(fd).st_size != size_bytes:
+            os.ftruncate(fd, size_bytes)
+            fsync_folder(path.parent)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _read_bitmap(path: Path, table: PieceTable) -> _Saved | None:
+    """Give what is known of a file; None where nothing is, or where it is damaged or of other pieces."""
+    content = read_file(path)
+    if content is None or len(content) < _HEADER.size or zlib.crc32(content[_CRC_AT:]) != _crc_of(content):
+        return None
+    magic, _, infohash, size, piece, inode, born, mtime, ctime = _HEADER.unpack_from(content)
+    expected = bytes.fromhex(table.infohash).ljust(20, b"\0")
+    if (magic, infohash, size, piece) != (_MAGIC, expected, table.size_bytes, table.piece_bytes):
+        return None
+    bits = _unpack(content[_HEADER.size :], table.count)
+    return _Saved(inode, born, mtime, ctime, bits) if bits is not None else None
+
+
+def _crc_of(content: bytes) -> int:
+    return int.from_bytes(content[8:_CRC_AT], "little")
+
+
+def _pack(bits: bytes) -> bytes:
+    """Give eight flags a byte, the first in the lowest bit."""
+    padded = bits + bytes(-len(bits) % 8)
+    return int(padded[::-1].translate(_DIGITS), 2).to_bytes(len(padded) // 8, "little") if bits else b""
+
+
+def _unpack(packed: bytes, count: int) -> bytes | None:
+    if len(packed) != -(-count // 8):
+        return None
+    digits = f"{int.from_bytes(packed, 'little'):0{len(packed) * 8}b}"[::-1]
+    return bytes(map(int, digits[:count]))
+
+
+_DIGITS = bytes([ord("0"), ord("1")]) + bytes(254)
+
+
+def _write_at(fd: int, view: memoryview, offset: int) -> None:
+    done = 0
+    while done < len(view):
+        done += os.pwrite(fd, view[done:], offset + done)
+
+
+_local = threading.local()
+
+
+def _buffer(size_bytes: int) -> memoryview:
+    """Give a buffer of this thread, used again for the next piece."""
+    held: memoryview | None = getattr(_local, "buffer", None)
+    if held is None or len(held) < size_bytes:
+        held = _local.buffer = memoryview(bytearray(size_bytes))
+    return held[:size_bytes]
+
+
+def _nobody(piece: int, source: str) -> None:
+    """Nobody asked to be told."""
