@@ -48,7 +48,9 @@ ONLY_IN = {
 }
 # What touches disk, network or processes: not for the pure floors.
 IMPURE = {"os", "io", "shutil", "tempfile", "glob", "mmap", "socket", "urllib", "http", "subprocess", "threading"}
-PURE_NAMES = {"io.BytesIO", "os.PathLike"}
+PURE_NAMES = {"io.BytesIO", "os.PathLike"} | {
+    f"urllib.parse.{name}" for name in ("SplitResult", "parse_qsl", "quote", "urljoin", "urlsplit")
+}
 
 
 def offences(module: Module) -> Iterator[str]:
