@@ -3,7 +3,7 @@
 ::
 
     play(scheduler) >> None << Want("a", 30)
-    play(scheduler) >> LandedUpTo("a", 10) << Start(step)
+    play(scheduler) >> LandedRange("a", 0, 10) << Start(step)
 
 Each `>>` checks that everything asked for so far was expected; `done()` checks the last answer.
 """

@@ -16,13 +16,15 @@ from kilotar.plan.schedule import (
     Failed,
     Happening,
     Interrupted,
-    LandedUpTo,
+    LandedRange,
+    Outlined,
     ProofEnded,
     Record,
     Scheduler,
     Seal,
     Sealed,
     Start,
+    StepsKnown,
     Stop,
     Want,
     Written,
@@ -46,18 +48,18 @@ def unproved(*steps: Step, slots: int = 4, lead_bytes: int = 1000) -> Scheduler:
 def test_nothing_starts_before_it_landed() -> None:
     p = play(unproved(A, B)) << Want("tar", 30)
 
-    p = p >> LandedUpTo("tar", 9)
-    p = p >> LandedUpTo("tar", 10) << Start(A)
-    p = p >> LandedUpTo("tar", 19)
-    p = p >> LandedUpTo("tar", 25) << Start(B)
+    p = p >> LandedRange("tar", 0, 9)
+    p = p >> LandedRange("tar", 0, 10) << Start(A)
+    p = p >> LandedRange("tar", 0, 19)
+    p = p >> LandedRange("tar", 0, 25) << Start(B)
     p.done()
 
 
 def test_landed_bytes_do_not_go_away_when_an_older_message_comes_late() -> None:
     p = play(unproved(A, B, slots=1)) << Want("tar", 30)
 
-    p = p >> LandedUpTo("tar", 30) << Start(A)
-    p = p >> LandedUpTo("tar", 10)
+    p = p >> LandedRange("tar", 0, 30) << Start(A)
+    p = p >> LandedRange("tar", 0, 10)
     p = p >> Written("a") << Start(B) << Commit(("a",))
     p.done()
 
@@ -96,7 +98,7 @@ def test_the_seal_waits_for_the_last_proof() -> None:
     p = p >> ProofEnded("one") << Start(steps[0])
     p = p >> Written("x") << Commit(("x",))
     p = p >> Committed(("x",)) << Record(("x",))
-    p = p >> LandedUpTo("two", 5) << Start(steps[1])
+    p = p >> LandedRange("two", 0, 5) << Start(steps[1])
     p = p >> Written("y") << Commit(("y",))
     p = p >> Committed(("y",)) << Record(("y",))
     p = p >> ProofEnded("two") << Seal()
@@ -122,7 +124,7 @@ def test_an_empty_plan_with_everything_proved_is_sealed_at_once() -> None:
 def test_an_empty_plan_is_sealed_only_after_its_proof() -> None:
     p = play(unproved()) << Want("tar", 30)
 
-    p = p >> LandedUpTo("tar", 30)
+    p = p >> LandedRange("tar", 0, 30)
     p = p >> ProofEnded("tar") << Seal()
     p.done()
 
@@ -137,10 +139,10 @@ def test_a_step_that_needs_no_archive_starts_at_once() -> None:
 def test_the_source_runs_no_further_ahead_than_the_lead() -> None:
     p = play(unproved(A, B, C, slots=1, lead_bytes=12)) << Want("tar", 12)
 
-    p = p >> LandedUpTo("tar", 12) << Start(A)
+    p = p >> LandedRange("tar", 0, 12) << Start(A)
     p = p >> Written("a") << Commit(("a",)) << Want("tar", 22)
     p = p >> Committed(("a",)) << Record(("a",))
-    p = p >> LandedUpTo("tar", 22) << Start(B)
+    p = p >> LandedRange("tar", 0, 22) << Start(B)
     p = p >> Written("b") << Commit(("b",)) << Want("tar", 30)
     p.done()
 
@@ -148,15 +150,56 @@ def test_the_source_runs_no_further_ahead_than_the_lead() -> None:
 def test_a_step_larger_than_the_lead_is_wanted_whole() -> None:
     p = play(unproved(A, B, C, lead_bytes=3)) << Want("tar", 10)
 
-    p = p >> LandedUpTo("tar", 10) << Start(A)
+    p = p >> LandedRange("tar", 0, 10) << Start(A)
     p.done()
 
 
 def test_after_the_last_step_the_rest_of_an_archive_is_wanted_for_its_proof() -> None:
     p = play(unproved(A, lead_bytes=3)) << Want("tar", 10)
 
-    p = p >> LandedUpTo("tar", 10) << Start(A)
+    p = p >> LandedRange("tar", 0, 10) << Start(A)
     p = p >> Written("a") << Commit(("a",)) << Want("tar", 30)
+    p.done()
+
+
+def test_a_step_whose_bytes_landed_out_of_order_need_not_wait_for_those_before_it() -> None:
+    p = play(unproved(A, B, C, slots=2)) << Want("tar", 30)
+
+    p = p >> LandedRange("tar", 20, 30) << Start(C)
+    p = p >> LandedRange("tar", 0, 9)
+    p = p >> LandedRange("tar", 9, 12) << Start(A)
+    p.done()
+
+
+def test_steps_that_become_known_later_stand_behind_those_that_wait() -> None:
+    p = play(Scheduler([], {"tar": 30}, growing=["tar"], slots=1)) << Want("tar", 30)
+
+    p = p >> LandedRange("tar", 0, 20)
+    p = p >> StepsKnown((A,)) << Start(A)
+    p = p >> StepsKnown((B,))
+    p = p >> StepsKnown((C,))
+    p = p >> Written("a") << Start(B) << Commit(("a",))
+    p = p >> Written("b")
+    p = p >> LandedRange("tar", 20, 30) << Start(C)
+    p.done()
+
+
+def test_nothing_is_sealed_before_every_archive_is_outlined() -> None:
+    p = play(Scheduler([], {"tar": 30}, growing=["tar"], slots=1)) << Want("tar", 30)
+
+    p = p >> ProofEnded("tar")
+    p = p >> Outlined("tar") << Seal()
+    p.done()
+
+
+def test_a_step_known_after_the_proof_is_done_before_the_seal() -> None:
+    p = play(Scheduler([], {"tar": 30}, growing=["tar"], slots=1)) << Want("tar", 30)
+
+    p = p >> ProofEnded("tar")
+    p = p >> StepsKnown((A,)) << Start(A)
+    p = p >> Outlined("tar")
+    p = p >> Written("a") << Commit(("a",))
+    p = p >> Committed(("a",)) << Record(("a",)) << Seal()
     p.done()
 
 
@@ -172,7 +215,7 @@ def test_a_failed_step_lets_what_runs_end_and_be_recorded_then_stops() -> None:
 def test_a_failed_proof_is_never_sealed_and_wants_no_more() -> None:
     p = play(unproved(A, B, slots=1, lead_bytes=10)) << Want("tar", 10)
 
-    p = p >> LandedUpTo("tar", 10) << Start(A)
+    p = p >> LandedRange("tar", 0, 10) << Start(A)
     p = p >> Failed("proof:tar")
     p = p >> Written("a") << Commit(("a",))
     p = p >> Committed(("a",)) << Record(("a",)) << Stop(Outcome.FAILED)
@@ -198,7 +241,7 @@ def test_a_failed_seal_stops_as_failed() -> None:
 def test_an_interrupt_lets_what_runs_end_and_be_recorded_then_stops_as_blocked() -> None:
     p = play(unproved(A, B, slots=1)) << Want("tar", 30)
 
-    p = p >> LandedUpTo("tar", 30) << Start(A)
+    p = p >> LandedRange("tar", 0, 30) << Start(A)
     p = p >> Interrupted()
     p = p >> Written("a") << Commit(("a",))
     p = p >> Committed(("a",)) << Record(("a",)) << Stop(Outcome.BLOCKED)
@@ -226,7 +269,7 @@ def test_a_failure_outweighs_an_interrupt_in_either_order() -> None:
     p.done()
 
 
-@pytest.mark.parametrize("late", [LandedUpTo("tar", 30), ProofEnded("tar"), Interrupted(), Failed("proof:tar")])
+@pytest.mark.parametrize("late", [LandedRange("tar", 0, 30), ProofEnded("tar"), Interrupted(), Failed("proof:tar")])
 def test_after_the_stop_nothing_is_asked_for(late: Happening) -> None:
     p = play(unproved(A)) << Want("tar", 30)
     p = p >> Interrupted() << Stop(Outcome.BLOCKED)
@@ -268,7 +311,7 @@ class World:
             if self.waiting and self.rng.random() < 0.5:
                 continue
             self.landed[name] = self.rng.randint(self.landed[name] + 1, self.wanted[name])
-            self.waiting.append(LandedUpTo(name, self.landed[name]))
+            self.waiting.append(LandedRange(name, 0, self.landed[name]))
             if self.landed[name] == self.sizes[name]:
                 self.waiting.append(ProofEnded(name))
 

@@ -67,8 +67,8 @@ class Stage:
 
         return write
 
-    def _proof(self, on_landed: Callable[[int], None]) -> str:
-        on_landed(SIZE)
+    def _proof(self, on_landed: Callable[[int, int], None]) -> str:
+        on_landed(0, SIZE)
         self._act("proof")
         return "" if self.cancelled.is_set() else "digest"
 

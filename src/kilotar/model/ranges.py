@@ -6,6 +6,7 @@ touching, so two sets are equal if and only if they cover the same bytes.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -54,6 +55,11 @@ class Ranges:
     @property
     def size_bytes(self) -> int:
         return sum(part.size_bytes for part in self.parts)
+
+    def holds(self, start: int, stop: int) -> bool:
+        """Tell whether every byte `[start, stop)` is in this set, at the price of one look-up."""
+        at = bisect_right(self.parts, start, key=lambda part: part.start) - 1
+        return at >= 0 and stop <= self.parts[at].stop
 
     def __or__(self, other: Ranges) -> Ranges:
         return Ranges.of((*self.parts, *other.parts))

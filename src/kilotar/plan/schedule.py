@@ -2,7 +2,10 @@
 
 Rules guarded:
 
-- a step starts only when its bytes have landed, and at most `slots` run at a time;
+- a step starts only when its bytes have landed, the first in the given order that can, and at most `slots` run at a
+  time; bytes may land in any order;
+- steps may become known while the run goes on, as the headers of an archive arrive; nothing is sealed before the last
+  archive is `Outlined`;
 - the source is never wanted further ahead than `lead_bytes` beyond the first unfinished step, so that what the proof
   reads is still in the page cache when the step reads it;
 - written steps are committed in groups, one commit at a time, and recorded only after their commit;
@@ -19,6 +22,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from kilotar.events import Outcome
+from kilotar.model.ranges import ByteRange, Ranges
 from kilotar.plan.steps import Step
 
 __all__ = [
@@ -28,13 +32,15 @@ __all__ = [
     "Failed",
     "Happening",
     "Interrupted",
-    "LandedUpTo",
+    "LandedRange",
+    "Outlined",
     "ProofEnded",
     "Record",
     "Scheduler",
     "Seal",
     "Sealed",
     "Start",
+    "StepsKnown",
     "Stop",
     "Want",
     "Written",
@@ -85,11 +91,26 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
-class LandedUpTo:
-    """The bytes of an archive are there up to `stop`."""
+class LandedRange:
+    """The bytes `[start, stop)` of an archive are there."""
 
     archive: str
+    start: int
     stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepsKnown:
+    """More steps are to be done than were known."""
+
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outlined:
+    """All steps of an archive are known now."""
+
+    archive: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +152,7 @@ class Interrupted:
 
 
 Command = Want | Start | Commit | Record | Seal | Stop
-Happening = LandedUpTo | ProofEnded | Written | Committed | Sealed | Failed | Interrupted
+Happening = LandedRange | StepsKnown | Outlined | ProofEnded | Written | Committed | Sealed | Failed | Interrupted
 
 
 class Scheduler:
@@ -141,6 +162,7 @@ class Scheduler:
         steps:  what is to do, in the order in which it should be done.
         sizes:  total bytes of every archive that must be proved before sealing.
         landed: total bytes of the archives that were proved before.
+        growing: archives of which steps will become known on the way.
         slots:  steps that may run at a time.
         lead_bytes: how far the source may run ahead of the first unfinished step.
     """
@@ -151,13 +173,15 @@ class Scheduler:
         sizes: Mapping[str, int],
         *,
         landed: Mapping[str, int] | None = None,
+        growing: Iterable[str] = (),
         slots: int,
         lead_bytes: int = LEAD_BYTES,
     ) -> None:
         self._waiting = list(reversed(tuple(steps)))
         self._sizes = dict(sizes)
         self._unproved = set(sizes)
-        self._landed = {**(landed or {}), **dict.fromkeys(sizes, 0)}
+        self._landed = {name: _up_to(size) for name, size in {**(landed or {}), **dict.fromkeys(sizes, 0)}.items()}
+        self._growing = set(growing)
         self._wanted = dict.fromkeys(sizes, 0)
         self._slots = slots
         self._lead_bytes = lead_bytes
@@ -176,11 +200,15 @@ class Scheduler:
         """Take in what happened; give what is to be done now."""
         records: tuple[Command, ...] = ()
         match event:
-            case LandedUpTo(archive, stop):
-                self._landed[archive] = max(self._landed.get(archive, 0), stop)
+            case LandedRange(archive, start, stop):
+                self._landed[archive] = self._landed.get(archive, Ranges()) | Ranges.of([ByteRange(start, stop)])
+            case StepsKnown(steps):
+                self._waiting[:0] = reversed(steps)
+            case Outlined(archive):
+                self._growing.discard(archive)
             case ProofEnded(archive):
                 self._unproved.discard(archive)
-                self._landed[archive] = self._sizes.get(archive, 0)
+                self._landed[archive] = _up_to(self._sizes.get(archive, 0))
             case Written(key):
                 del self._running[key]
                 self._written.append(key)
@@ -205,17 +233,18 @@ class Scheduler:
 
     def _starts(self) -> list[Command]:
         starts: list[Command] = []
-        while self._may_start():
-            step = self._waiting.pop()
+        while self._over is None and len(self._running) < self._slots and (step := self._startable()):
+            self._waiting.remove(step)
             self._running[step.key] = step
             starts.append(Start(step))
         return starts
 
-    def _may_start(self) -> bool:
-        if self._over is not None or not self._waiting or len(self._running) >= self._slots:
-            return False
-        step = self._waiting[-1]
-        return self._landed.get(step.archive, 0) >= step.stop
+    def _startable(self) -> Step | None:
+        """Give the first waiting step whose bytes are all there."""
+        return next((step for step in reversed(self._waiting) if self._has_landed(step)), None)
+
+    def _has_landed(self, step: Step) -> bool:
+        return step.start == step.stop or self._landed.get(step.archive, Ranges()).holds(step.start, step.stop)
 
     def _commits(self) -> list[Command]:
         if self._committing or not self._written:
@@ -250,7 +279,11 @@ class Scheduler:
         if self._over is not None:
             self._stopped = True
             return [Stop(self._over)]
-        if self._waiting or self._unproved:
+        if self._waiting or self._unproved or self._growing:
             return []
         self._sealing = True
         return [Seal()]
+
+
+def _up_to(stop: int) -> Ranges:
+    return Ranges.of([ByteRange(0, stop)] if stop else [])

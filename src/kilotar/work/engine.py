@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from queue import SimpleQueue
 
 from kilotar.errors import KilotarError, storage_error
@@ -18,21 +19,24 @@ from kilotar.exec.base import TaskEnded, TaskFailed, TaskResult
 from kilotar.exec.threads import ThreadExecutor
 from kilotar.plan import schedule
 from kilotar.plan.schedule import Command, Happening, Scheduler
-from kilotar.plan.steps import StepDone
+from kilotar.plan.steps import Step, StepDone
 from kilotar.work.signals import interrupts_as_messages
 
 __all__ = ["Engine", "Job", "ProofTask"]
 
 log = logging.getLogger(__name__)
-_PROOF, _COMMIT = "proof:", "commit"
-Message = TaskResult | Landed | KeyboardInterrupt
+_PROOF, _OUTLINE, _COMMIT = "proof:", "outline:", "commit"
+Message = TaskResult | Landed | schedule.StepsKnown | KeyboardInterrupt
+TellSteps = Callable[[tuple[Step, ...]], None]
 
 
 @dataclass(frozen=True, slots=True)
 class ProofTask:
-    """The proof of one archive: `run` reads it in a thread and gives its digest; `judge` raises when it is wrong."""
+    """The proof of one archive: `run` reads or fetches it in a thread, tells what has landed and gives its digest;
+    `judge` raises when it is wrong.
+    """
 
-    run: Callable[[Callable[[int], None]], str]
+    run: Callable[[Callable[[int, int], None]], str]
     judge: Callable[[str], None]
     allow: Callable[[int], None]
     cancel: Callable[[], None]
@@ -50,6 +54,7 @@ class Job:
         commit: makes all that was written durable.
         record: appends finished steps to the journal.
         seal:   completes the output.
+        outlines: by archive that is still growing, the walk over its headers, which tells steps as it finds them.
     """
 
     scheduler: Scheduler
@@ -58,6 +63,7 @@ class Job:
     commit: Callable[[], None]
     record: Callable[[tuple[StepDone, ...]], None]
     seal: Callable[[], None]
+    outlines: Mapping[str, Callable[[TellSteps], None]] = field(default_factory=dict)
 
 
 class Engine:
@@ -75,7 +81,7 @@ class Engine:
         self._inbox: SimpleQueue[Message] = SimpleQueue()
         self._workers = ThreadExecutor(slots, self._inbox.put)
         self._clerk = ThreadExecutor(1, self._inbox.put)
-        self._prover = ThreadExecutor(max(1, len(job.proofs)), self._inbox.put)
+        self._prover = ThreadExecutor(max(1, len(job.proofs) + len(job.outlines)), self._inbox.put)
         self._begun: set[str] = set()
         self._written: dict[str, StepDone] = {}
         self._committing: tuple[str, ...] = ()
@@ -92,6 +98,8 @@ class Engine:
         with self._workers, self._clerk, self._prover, interrupts_as_messages(self._inbox.put, self._at_once):
             try:
                 self._perform(self._job.scheduler.start())
+                for archive, walk in self._job.outlines.items():
+                    self._prover.submit(_OUTLINE + archive, partial(walk, self._tell_steps))
                 while self._outcome is None:
                     self._turn()
             finally:
@@ -127,15 +135,19 @@ class Engine:
         match message:
             case KeyboardInterrupt():
                 return self._interrupted(message)
-            case Landed(archive, _, stop, _):
+            case Landed(archive, start, stop, _):
                 self._emit(message)
-                return schedule.LandedUpTo(archive, stop)
+                return schedule.LandedRange(archive, start, stop)
+            case schedule.StepsKnown():
+                return message
             case TaskEnded(key, StepDone() as done):
                 self._written[key] = done
                 self._tell(done)
                 return schedule.Written(key)
             case TaskEnded(key) if key == _COMMIT:
                 return schedule.Committed(self._committing)
+            case TaskEnded(key) if key.startswith(_OUTLINE):
+                return schedule.Outlined(key.removeprefix(_OUTLINE))
             case TaskEnded(key, digest):
                 return self._judge(key.removeprefix(_PROOF), digest)
             case TaskFailed(key, error):
@@ -194,8 +206,11 @@ class Engine:
             self._begun.add(archive)
             self._prover.submit(_PROOF + archive, lambda: proof.run(self._landed(archive, proof.total_bytes)))
 
-    def _landed(self, archive: str, total_bytes: int) -> Callable[[int], None]:
-        return lambda stop: self._inbox.put(Landed(archive, 0, stop, total_bytes))
+    def _landed(self, archive: str, total_bytes: int) -> Callable[[int, int], None]:
+        return lambda start, stop: self._inbox.put(Landed(archive, start, stop, total_bytes))
+
+    def _tell_steps(self, steps: tuple[Step, ...]) -> None:
+        self._inbox.put(schedule.StepsKnown(steps))
 
     def _attempt(self, action: Callable[[], None], then: Happening | None = None) -> None:
         """Do something in this thread; a failure ends the run like any other."""

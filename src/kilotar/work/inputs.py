@@ -183,7 +183,7 @@ class Inputs:
         algorithm = archive.about.digest[0] or DEFAULT_ALGORITHM
         proof = Proof(archive, algorithm)
         return ProofTask(
-            proof.run,
+            lambda landed: proof.run(lambda stop: landed(0, stop)),
             lambda digest: self._judge(archive, algorithm, digest),
             proof.allow,
             proof.cancel,
