@@ -56,6 +56,14 @@ def test_the_lists_of_the_kit_come_out_byte_for_byte(edition: Edition) -> None:
     assert digests == {"map": "95c373dfc73b1b467fb7fa8d41f2a3a8", "truth": "1cfce2418d86c664c2e10863eecd0aa3"}
 
 
+def test_the_torrents_have_a_site_and_trackers(edition: Edition) -> None:
+    assert edition.torrent_site.startswith("https://")
+    assert {url.partition(":")[0] for url in edition.trackers} == {"https", "udp"}
+    assert {"ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar"} <= {
+        archive.name for archive in edition.archives if archive.infohash
+    }
+
+
 def test_the_23_odd_images_are_known(edition: Edition) -> None:
     assert len(edition.cmyk) == 22 and "n01739381_1309.JPEG" in edition.cmyk
     assert edition.png == {"n02105855_2933.JPEG"}

@@ -15,6 +15,8 @@ from tests.budget import budget
 
 WHOLE = """\
 name = "mine"
+torrent_site = "https://example.org/at"
+trackers = ["udp://example.org:6969/announce"]
 val_ilsvrc_ids = [2, 1, 2]
 label_probes = [[1, 1]]
 cmyk = ["n00000001_3.JPEG"]
@@ -81,6 +83,8 @@ def test_a_whole_file_is_read(write: Write) -> None:
     archive = edition.archive("train.tar")
     assert (archive.layout, archive.size_bytes, archive.default) == (Layout.TAR_OF_TARS, 10240, True)
     assert archive.strictness == Strictness(directories=True)
+    assert edition.torrent_site == "https://example.org/at"
+    assert edition.trackers == ("udp://example.org:6969/announce",)
     assert edition.internal[0].words == "number" and edition.cmyk == {"n00000001_3.JPEG"}
 
 
@@ -113,6 +117,10 @@ def test_a_changed_file_is_read_again(write: Write) -> None:
         ('"n00000009"]\ntrain_images = 3', '"n00000008"]\ntrain_images = 3', "parent that is not in the table"),
         ('words = "number"', 'words = "number"\nparents = ["n00000001"]', "is its own ancestor"),
         ('words = "two"', 'words = "two\\u001b[2J"', "classes[1], field words"),
+        ("https://example.org/at", "example.org", "field torrent_site"),
+        ("https://example.org/at", "file:///etc", "field torrent_site"),
+        ("https://example.org/at", "https://example.org/?a=", "field torrent_site"),
+        ("udp://example.org:6969", "wss://example.org", "field trackers"),
         ("train_images = 3", "train_images = -3", "classes[0], field train_images"),
         ("train = 7", "train = 8", "counts.train: the classes and lists say 7"),
         ("val = 3", "val = 4", "counts.val: the classes and lists say 3"),

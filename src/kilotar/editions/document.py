@@ -21,6 +21,8 @@ from kilotar.model.sample import Split
 __all__ = ["FILE", "parse_edition"]
 
 FILE = rf"{NAME}(/{NAME}){{0,3}}"
+SITE = r"https?://[^/\s?#]+(/[^/\s?#]+)*"
+TRACKER = r"(https?|udp)://[^/\s]+(/\S*)?"
 ReadFile = Callable[[str], bytes]
 
 
@@ -49,6 +51,8 @@ def parse_edition(document: Mapping[str, object], where: str, read_file: ReadFil
         subsets=tuple(_parse_subset(table, hierarchy, read_file) for table in top.tables("subsets")),
         terms=top.text("terms", ""),
         source=top.text("source", ""),
+        torrent_site=top.text("torrent_site", "", pattern=SITE),
+        trackers=_parse_trackers(top),
     )
     top.end()
     _check_agreement(edition, where)
@@ -134,6 +138,14 @@ def _parse_subset(table: Fields, hierarchy: Hierarchy, read_file: ReadFile) -> S
         refuse(table.at("sha256"), "is not the digest of the list", digest)
     table.end()
     return subset
+
+
+def _parse_trackers(top: Fields) -> tuple[str, ...]:
+    trackers = top.texts("trackers")
+    for tracker in trackers:
+        if not re.fullmatch(TRACKER, tracker, re.ASCII):
+            refuse(top.at("trackers"), "must be addresses of http, https or udp", tracker)
+    return trackers
 
 
 def _check_agreement(edition: Edition, where: str) -> None:

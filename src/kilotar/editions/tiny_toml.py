@@ -17,7 +17,8 @@ __all__ = ["write_toml"]
 def write_toml(edition: Edition) -> str:
     """Give the text of the file."""
     lines = [f"name = {_value(edition.name)}", f"source = {_value(edition.source)}"]
-    lines += [f"terms = {_value(edition.terms)}"] if edition.terms else []
+    for name in ("terms", "torrent_site", "trackers"):
+        lines += [f"{name} = {_value(value)}"] if (value := getattr(edition, name)) else []
     lines.append(f"val_ilsvrc_ids = {[edition.classes[label].ilsvrc_id for label in edition.val_labels]}")
     lines.append(f"label_probes = {[list(probe) for probe in edition.label_probes]}")
     lines += [f"{kind} = {_value(sorted(names))}" for kind, names in (("cmyk", edition.cmyk), ("png", edition.png))]

@@ -166,6 +166,9 @@ class Edition:
         subsets:     named choices of classes.
         terms:       the terms of use in a sentence, "" where none need accepting.
         source:      where the facts come from.
+        torrent_site: address of the site that has its torrents, "" where there is none: SITE/download/INFOHASH.torrent,
+            SITE/database.xml and SITE/collection/NAME.csv are asked for.
+        trackers:    announce addresses, for torrents that name none.
     """
 
     name: str
@@ -180,6 +183,8 @@ class Edition:
     subsets: tuple[Subset, ...] = ()
     terms: str = ""
     source: str = ""
+    torrent_site: str = ""
+    trackers: tuple[str, ...] = ()
 
     @cached_property
     def by_wnid(self) -> Mapping[str, Synset]:
