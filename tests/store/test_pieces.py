@@ -221,7 +221,7 @@ def test_every_damage_of_the_bitmap_costs_bits_and_nothing_else(
 
 @given(st.lists(st.booleans(), min_size=1, max_size=70))
 def test_bits_are_packed_and_unpacked(bits: list[bool]) -> None:
-    packed = module._pack(bytes(bits))
+    packed = module._pack(bytes(bits))  # a proof is 1, and packed as a suspect is
 
     assert len(packed) == -(-len(bits) // 8)
     assert module._unpack(packed, len(bits)) == bytes(bits)
@@ -235,3 +235,14 @@ def test_what_has_landed_is_the_sum_of_its_pieces(tmp_path_factory: pytest.TempP
     assert file.landed().size_bytes == file.landed_bytes() == sum(len(_data(piece)) for piece in chosen)
     assert set(file.missing(0, len(CONTENT))) == set(range(5)) - chosen
     assert file.covers(0, PIECE + 1) == ({0, 1} <= chosen)
+
+
+def test_a_doubted_file_counts_nothing_and_fetches_nothing_until_it_was_read(tmp_path: Path) -> None:
+    file = _open(tmp_path)
+    _fill(file, 0, 1)
+
+    file.doubt()
+
+    assert (file.count, file.covers(0, PIECE), file.missing(0, len(CONTENT))) == (0, False, ())
+    assert [file.recheck(piece) for piece in file.suspects] == [True, True, False, False, False]
+    assert (file.count, file.missing(0, len(CONTENT))) == (2, (2, 3, 4))

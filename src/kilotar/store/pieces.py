@@ -32,13 +32,15 @@ from kilotar.model.pieces import PieceTable
 from kilotar.model.ranges import ByteRange, Ranges
 from kilotar.store.files import fsync_folder, publish, read_file
 
-__all__ = ["INCOMPLETE", "PieceFile", "open_pieces"]
+__all__ = ["INCOMPLETE", "OWN_DISK", "PieceFile", "open_pieces"]
 
 INCOMPLETE = ".part"
 _MAGIC = b"KTBITS01"
 # magic, CRC-32 of what follows, infohash, size, piece length, inode, born, mtime and ctime when it was saved
 _HEADER = struct.Struct("<8sI20sQQQQqq")
 _CRC_AT = 12
+_ABSENT, _PROVED, _SUSPECT = 0, 1, 2
+OWN_DISK = "this disk"  # who brought what was found here
 Landed = Callable[[int, str], None]
 
 
@@ -75,9 +77,9 @@ class PieceFile:
         self.brought: Counter[str] = Counter()
         self._bitmap, self._fd = bitmap, fd
         self._lock = threading.Lock()
-        self._bits = bytearray(saved.bits if saved else bytes(table.count))
-        is_as_left = saved is not None and (saved.mtime_ns, saved.ctime_ns) == (facts.st_mtime_ns, facts.st_ctime_ns)
-        self._suspects = set() if is_as_left else set(self._set_bits())
+        self._states = bytearray(saved.bits if saved else bytes(table.count))
+        if saved is not None and (saved.mtime_ns, saved.ctime_ns) != (facts.st_mtime_ns, facts.st_ctime_ns):
+            self._states = self._states.replace(bytes([_PROVED]), bytes([_SUSPECT]))
         self._is_saved = saved is not None
 
     # What is there
@@ -87,47 +89,52 @@ class PieceFile:
         return self.table.size_bytes
 
     def has(self, piece: int) -> bool:
-        """Tell whether a piece was proved."""
-        return bool(self._bits[piece])
+        """Tell whether a piece need not be fetched: it was proved, or is a suspect that will be read again."""
+        return self._states[piece] != _ABSENT
 
     @property
     def count(self) -> int:
-        """How many pieces were proved."""
-        return sum(self._bits)
+        """How many pieces are proved."""
+        return self._states.count(_PROVED)
 
     @property
     def is_complete(self) -> bool:
-        return 0 not in self._bits
+        return self.count == self.table.count
 
     @property
     def suspects(self) -> tuple[int, ...]:
         """Pieces that were proved before the file was last written to by nobody knows whom."""
-        return tuple(sorted(self._suspects))
+        return tuple(piece for piece, state in enumerate(self._states) if state == _SUSPECT)
 
     def covers(self, start: int, stop: int) -> bool:
-        """Tell whether all bytes `[start, stop)` were proved."""
+        """Tell whether all bytes `[start, stop)` are proved."""
         pieces = self.table.touching(start, stop)
-        return 0 not in self._bits[pieces.start : pieces.stop]
+        return self._states.count(_PROVED, pieces.start, pieces.stop) == len(pieces)
 
     def missing(self, start: int, stop: int) -> tuple[int, ...]:
-        """Give the pieces of the bytes `[start, stop)` that were not proved."""
-        return tuple(piece for piece in self.table.touching(start, stop) if not self._bits[piece])
+        """Give the pieces of the bytes `[start, stop)` that are to be fetched."""
+        return tuple(piece for piece in self.table.touching(start, stop) if self._states[piece] == _ABSENT)
 
     def landed(self) -> Ranges:
-        """Give the bytes that were proved."""
-        return Ranges.of(ByteRange(self.table.start(p), self.table.stop(p)) for p in self._set_bits())
+        """Give the bytes that are proved."""
+        proved = (piece for piece, state in enumerate(self._states) if state == _PROVED)
+        return Ranges.of(ByteRange(self.table.start(piece), self.table.stop(piece)) for piece in proved)
 
-    def landed_bytes(self) -> int:
-        pieces = self.count
+    def landed_bytes(self, start: int = 0, stop: int | None = None) -> int:
+        """Give how many bytes of the pieces that touch `[start, stop)` are proved."""
+        pieces = self.table.touching(start, self.size_bytes if stop is None else stop)
+        proved = self._states.count(_PROVED, pieces.start, pieces.stop)
         last = self.table.count - 1
-        return pieces * self.table.piece_bytes - (self.table.piece_bytes - self.table.length(last)) * self._bits[last]
+        short = self.table.piece_bytes - self.table.length(last)
+        is_last = last in pieces and self._states[last] == _PROVED
+        return proved * self.table.piece_bytes - short * is_last
 
     def unmarked(self) -> Iterator[int]:
         """Give the pieces that were not proved but for which the file holds data: of a killed run, or adopted."""
         end = 0
         while (start := self._seek(end, os.SEEK_DATA)) < self.size_bytes:
             end = self._seek(start, os.SEEK_HOLE)
-            yield from (piece for piece in self.table.touching(start, end) if not self._bits[piece])
+            yield from self.missing(start, end)
 
     def _seek(self, at: int, whence: int) -> int:
         """Give where the next data or hole begins. A piece between two stretches of data may be given twice."""
@@ -137,9 +144,6 @@ class PieceFile:
             if error.errno == errno.ENXIO:
                 return self.size_bytes
             raise storage_error(error, f"look into {self.path}") from error
-
-    def _set_bits(self) -> Iterator[int]:
-        return (piece for piece, bit in enumerate(self._bits) if bit)
 
     # What changes
 
@@ -161,7 +165,7 @@ class PieceFile:
 
     def check(self, piece: int, source: str) -> bool:
         """Read a piece that was not proved yet, and mark it when its hash is right. Raises MachineError."""
-        if self._bits[piece]:
+        if self._states[piece] == _PROVED:
             return True
         if not self._is_right(piece):
             return False
@@ -169,18 +173,20 @@ class PieceFile:
         return True
 
     def recheck(self, piece: int) -> bool:
-        """Read a proved piece again; one that is wrong now is proved no longer. Raises MachineError."""
-        good = self._is_right(piece)
+        """Read a piece again; one that is wrong is absent from now on. Raises MachineError."""
+        if self._is_right(piece):
+            self._mark(piece, OWN_DISK)
+            return True
         with self._lock:
-            self._suspects.discard(piece)
-            self._bits[piece] = good
-        return good
+            self._states[piece] = _ABSENT
+            self._is_saved = False
+        return False
 
-    def forget(self) -> None:
-        """Drop every bit."""
+    def doubt(self) -> None:
+        """Make every piece that may be there a suspect, to be read again."""
         with self._lock:
-            self._bits = bytearray(self.table.count)
-            self._suspects.clear()
+            self._states = bytearray([_SUSPECT]) * self.table.count
+            self._is_saved = False
 
     def read(self, piece: int) -> bytes:
         """Give the bytes of a piece as they are in the file. Raises MachineError."""
@@ -206,8 +212,8 @@ class PieceFile:
 
     def _mark(self, piece: int, source: str) -> None:
         with self._lock:
-            is_new = not self._bits[piece]
-            self._bits[piece] = 1
+            is_new = self._states[piece] != _PROVED
+            self._states[piece] = _PROVED
             self._is_saved = False
             if is_new:
                 self.brought[source] += self.table.length(piece)
@@ -219,21 +225,20 @@ class PieceFile:
     def save(self) -> None:
         """Make the proved bytes durable, then the bits that stand for them. Raises MachineError."""
         with self._lock:
-            bits = bytes(self._bits)
-            suspects = bool(self._suspects)
+            states = bytes(self._states)
         try:
             os.fdatasync(self._fd)
             facts = os.fstat(self._fd)
         except OSError as error:
             raise storage_error(error, f"sync {self.path}") from error
         # While pieces are under suspicion the saved times are none, so that the suspicion outlives this process.
-        times = (0, 0) if suspects else (facts.st_mtime_ns, facts.st_ctime_ns)
+        times = (0, 0) if _SUSPECT in states else (facts.st_mtime_ns, facts.st_ctime_ns)
         infohash = bytes.fromhex(self.table.infohash).ljust(20, b"\0")
         numbers = (self.size_bytes, self.table.piece_bytes, self.inode, self.born_ns, *times)
-        body = _HEADER.pack(_MAGIC, 0, infohash, *numbers)[_CRC_AT:] + _pack(bits)
+        body = _HEADER.pack(_MAGIC, 0, infohash, *numbers)[_CRC_AT:] + _pack(states)
         publish(self._bitmap, [_MAGIC, zlib.crc32(body).to_bytes(4, "little"), body])
         with self._lock:
-            self._is_saved = self._is_saved or bits == self._bits
+            self._is_saved = self._is_saved or states == self._states
 
     @property
     def is_saved(self) -> bool:
@@ -241,7 +246,7 @@ class PieceFile:
 
     def finish(self) -> bool:
         """Give a complete file its final name; tell whether it has it. Call when nobody writes. Raises MachineError."""
-        if not self.is_complete or self._suspects:
+        if not self.is_complete:
             return False
         final = self.path.with_name(self.path.name.removesuffix(INCOMPLETE))
         if self.path != final:
@@ -318,10 +323,10 @@ def _crc_of(content: bytes) -> int:
     return int.from_bytes(content[8:_CRC_AT], "little")
 
 
-def _pack(bits: bytes) -> bytes:
-    """Give eight flags a byte, the first in the lowest bit."""
-    padded = bits + bytes(-len(bits) % 8)
-    return int(padded[::-1].translate(_DIGITS), 2).to_bytes(len(padded) // 8, "little") if bits else b""
+def _pack(states: bytes) -> bytes:
+    """Give eight pieces a byte, the first in the lowest bit: set where it is not absent."""
+    padded = states + bytes(-len(states) % 8)
+    return int(padded[::-1].translate(_DIGITS), 2).to_bytes(len(padded) // 8, "little")
 
 
 def _unpack(packed: bytes, count: int) -> bytes | None:
@@ -331,7 +336,7 @@ def _unpack(packed: bytes, count: int) -> bytes | None:
     return bytes(map(int, digits[:count]))
 
 
-_DIGITS = bytes([ord("0"), ord("1")]) + bytes(254)
+_DIGITS = b"011" + bytes(253)
 
 
 def _write_at(fd: int, view: memoryview, offset: int) -> None:
