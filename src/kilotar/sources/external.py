@@ -1,0 +1,307 @@
+"""A fetcher over an installed BitTorrent client: looks at what the client says it has, and lets the landing check it.
+
+Rules guarded:
+
+- a client's word marks no piece: it is the hint to read the file, and what does not match is read again later, for
+  clients keep blocks back in memory;
+- a client gets the whole archive or nothing: its protocol names no pieces, and to pretend that it has what nobody
+  wants would make it hand out zeros to others;
+- when it ends, does not answer, or cannot write, that is told once, with its own words, and is there as `failure`;
+- no thread but one talks to it; it is stopped within the grace.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from kilotar.errors import ClientFailed, DiskFull, KilotarError, MachineError, UsageError
+from kilotar.events import Trouble
+from kilotar.model.fetching import Landing, PieceWish, SwarmFacts, Tell
+
+__all__ = ["External", "Program", "Reading", "bits_of", "pieces_of", "refuse_foreign"]
+
+POLL_S = 0.5
+STALL_S = 60.0
+_LATE_S = 10.0  # a complete client has written everything by then
+_LOST_BYTES = 256 << 20  # more than any client keeps back
+_LONGEST_WAIT_S = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a client says.
+
+    Attributes:
+        bits:    pieces that it takes for complete: a bit each, the first piece the highest bit of the first byte.
+        facts:   its counters; `age_s` is filled in by who reads.
+        is_done: it has all of the archive.
+        failure: why it stopped by itself.
+    """
+
+    bits: bytes = b""
+    facts: SwarmFacts = field(default_factory=SwarmFacts)
+    is_done: bool = False
+    failure: KilotarError | None = None
+
+
+class Program(Protocol):
+    """An installed client and one torrent. Every method but `kill` is called by one thread only.
+
+    Any may raise ClientFailed or MachineError.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    def start(self, bits: bytes) -> None:
+        """Begin to fetch what the bits (as in `Reading`) do not name as verified."""
+        ...
+
+    def read(self) -> Reading: ...
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+    def stop(self, grace_s: float) -> None:
+        """End it, and leave the archive's file as it is; must also work when it never began."""
+        ...
+
+    def kill(self) -> None:
+        """End it at once, from any thread."""
+        ...
+
+
+class External:
+    """A `Fetcher` that hands the transfer of one archive to a `Program`.
+
+    Args:
+        program: what fetches.
+        landing: checks what it wrote.
+        tell:    hears of troubles.
+        poll_s:  between two looks.
+        stall_s: without a byte, until that is told; then twice as long each time.
+    """
+
+    def __init__(
+        self, program: Program, landing: Landing, tell: Tell, *, poll_s: float = POLL_S, stall_s: float = STALL_S
+    ) -> None:
+        self._program, self._landing, self._tell = program, landing, tell
+        self._poll_s = poll_s
+        self._wish: PieceWish | None = None
+        self._reading = Reading()
+        self._failure: KilotarError | None = None
+        self._began_s = 0.0
+        self._is_paused = False
+        self._grace_s = 5.0
+        self._closing = threading.Event()
+        self._wake = threading.Event()
+        self._unread = _Unread(landing, program.name)
+        self._silence = _Silence(landing.table.name, program.name, stall_s, tell)
+        self._thread = threading.Thread(target=self._run, name=f"kilotar {program.name}", daemon=True)
+        self._thread.start()
+
+    @property
+    def name(self) -> str:
+        return self._program.name
+
+    @property
+    def failure(self) -> KilotarError | None:
+        """Why it brings nothing any more: ClientFailed, MachineError; None while it works. It was told as Trouble."""
+        return self._failure
+
+    def want(self, wish: PieceWish) -> None:
+        """Say what is wanted: all that is missing, or nothing (then the client pauses)."""
+        self._wish = wish
+        self._wake.set()
+
+    def facts(self) -> SwarmFacts:
+        age_s = time.monotonic() - self._began_s if self._began_s else 0.0
+        return replace(self._reading.facts, age_s=age_s)
+
+    def close(self, grace_s: float = 5.0) -> None:
+        self._grace_s = grace_s
+        self._closing.set()
+        self._wake.set()
+        self._thread.join(grace_s)
+        if self._thread.is_alive():
+            self._program.kill()
+
+    def _run(self) -> None:
+        try:
+            while not self._closing.is_set():
+                self._turn()
+                self._wake.wait(self._poll_s)
+                self._wake.clear()
+        except KilotarError as error:
+            self._fail(error)
+        finally:
+            self._stop()
+
+    def _turn(self) -> None:
+        """Do what is wanted, look, and check what has come."""
+        wish = self._wish
+        if wish is None or not self._steer(wish):
+            return
+        self._reading = reading = self._program.read()
+        for piece in self._unread.due(reading):
+            if self._closing.is_set():
+                return
+            self._unread.checked(piece, self._landing.check(piece, self.name))
+        if reading.failure is not None:
+            raise reading.failure
+        self._unread.give_up(reading)
+        self._silence.see(reading, is_wanted=bool(wish) and not self._is_paused)
+
+    def _steer(self, wish: PieceWish) -> bool:
+        """Start, pause or resume the client; False while it has not begun."""
+        if wish and _is_missing_some(wish, self._landing):
+            raise _refuse_part(self.name)
+        if not self._began_s:
+            if wish:
+                self._program.start(bits_of(self._landing))
+                self._began_s = time.monotonic()
+            return bool(wish)
+        should_pause = not wish and not self._reading.is_done
+        if should_pause != self._is_paused:
+            (self._program.pause if should_pause else self._program.resume)()
+            self._is_paused = should_pause
+        return True
+
+    def _fail(self, error: KilotarError) -> None:
+        if self._closing.is_set():
+            return
+        kind = {DiskFull: "disk-full", ClientFailed: "client"}.get(type(error), "storage")
+        where = str(self._landing.path) if isinstance(error, MachineError) else self._landing.table.name
+        self._failure = error
+        self._tell(Trouble(kind, where, str(error), error.fix))
+
+    def _stop(self) -> None:
+        try:
+            self._program.stop(self._grace_s)
+        except KilotarError as error:
+            if self._failure is None:
+                self._tell(Trouble("client", self._landing.table.name, str(error), error.fix))
+
+
+class _Unread:
+    """Pieces that the client says it has and that were not verified yet: when to look at each."""
+
+    def __init__(self, landing: Landing, name: str) -> None:
+        self._landing = landing
+        self._name = name
+        self._verified = bytearray(bits_of(landing))
+        self._tries: dict[int, int] = {}
+        self._not_before_s: dict[int, float] = {}
+        self._has_proved_some = False
+        self._done_s = 0.0
+
+    def due(self, reading: Reading) -> Iterator[int]:
+        """Give the pieces to check now."""
+        now_s = time.monotonic()
+        self._done_s = (self._done_s or now_s) if reading.is_done else 0.0
+        news = bytes(there & ~known for there, known in zip(reading.bits, self._verified, strict=False))
+        for piece in pieces_of(news, self._landing.table.count):
+            if self._landing.has(piece):
+                self._mark(piece)
+            elif self._not_before_s.get(piece, 0.0) <= now_s:
+                yield piece
+
+    def checked(self, piece: int, is_good: bool) -> None:
+        if is_good:
+            self._has_proved_some = True
+            self._mark(piece)
+            return
+        tries = self._tries[piece] = self._tries.get(piece, 0) + 1
+        self._not_before_s[piece] = time.monotonic() + min(POLL_S * 2**tries, _LONGEST_WAIT_S) / 2
+
+    def give_up(self, reading: Reading) -> None:
+        """Refuse a client whose word is not what the file holds: it writes elsewhere, or the disk lies."""
+        lost = len(self._tries)
+        is_late = self._done_s and time.monotonic() - self._done_s > _LATE_S
+        if not lost or not (is_late or (not self._has_proved_some and self._bytes(lost) > _LOST_BYTES)):
+            return
+        raise ClientFailed(
+            f"{self._name} says that it has pieces which are not in the file",
+            seen=f"{lost} pieces, among them {min(self._tries)}, do not match in {str(self._landing.path)!r}",
+            fix="let it run on this machine and see this very path (no container of its own), or leave out --client",
+        )
+
+    def _bytes(self, pieces: int) -> int:
+        return pieces * self._landing.table.piece_bytes
+
+    def _mark(self, piece: int) -> None:
+        self._verified[piece >> 3] |= 0x80 >> (piece & 7)
+        self._tries.pop(piece, None)
+        self._not_before_s.pop(piece, None)
+
+
+class _Silence:
+    """Tells when no byte comes, ever less often."""
+
+    def __init__(self, archive: str, name: str, stall_s: float, tell: Tell) -> None:
+        self._archive, self._name, self._first_s, self._tell = archive, name, stall_s, tell
+        self._bytes = -1
+        self._since_s = 0.0
+        self._next_s = stall_s
+
+    def see(self, reading: Reading, *, is_wanted: bool) -> None:
+        now_s = time.monotonic()
+        if not is_wanted or reading.is_done or reading.facts.received_bytes != self._bytes:
+            self._bytes, self._since_s, self._next_s = reading.facts.received_bytes, now_s, self._first_s
+            return
+        if (silent_s := now_s - self._since_s) >= self._next_s:
+            self._next_s *= 2
+            seen = f"no byte for {silent_s:.0f} s by {self._name}; peers: {reading.facts.peers}, {reading.facts.state}"
+            self._tell(
+                Trouble("stalled", self._archive, seen, "it is still tried; `kilotar doctor` looks for the cause")
+            )
+
+
+def bits_of(landing: Landing) -> bytes:
+    """Give the verified pieces as bits, as in `Reading`."""
+    bits = bytearray(-(-landing.table.count // 8))
+    for piece in range(landing.table.count):
+        if landing.has(piece):
+            bits[piece >> 3] |= 0x80 >> (piece & 7)
+    return bytes(bits)
+
+
+def pieces_of(bits: bytes, count: int) -> Iterator[int]:
+    """Give the numbers of the pieces whose bits are set, below `count`."""
+    for at, byte in enumerate(bits):
+        if byte:
+            yield from (p for p in range(at * 8, min(at * 8 + 8, count)) if byte & (0x80 >> (p & 7)))
+
+
+def refuse_foreign(name: str, asked: Mapping[str, object]) -> None:
+    """Refuse what was asked of a client and cannot be had of an installed one.
+
+    Args:
+        asked: by flag; empty values were not asked for.
+    Raises: UsageError.
+    """
+    if words := [flag for flag, value in asked.items() if value]:
+        raise UsageError(
+            f"{name} cannot be told of {' and '.join(words)}",
+            seen="that is a setting of the program itself, or it has none such",
+            fix="set it there, or leave out --client",
+        )
+
+
+def _is_missing_some(wish: PieceWish, landing: Landing) -> bool:
+    """Tell whether the wish leaves out a piece that was not verified."""
+    wished = set(wish.urgent).union(*wish.wanted)
+    return any(piece not in wished and not landing.has(piece) for piece in range(landing.table.count))
+
+
+def _refuse_part(name: str) -> ClientFailed:
+    return ClientFailed(
+        f"{name} fetches whole archives only",
+        seen="some pieces are wanted and others are not, and its protocol cannot say so",
+        fix="leave out --client to fetch a part with the built-in client or over HTTP",
+    )
