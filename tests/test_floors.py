@@ -40,7 +40,7 @@ ONLY_IN = {
     "ray": "exec/",
     "dask": "exec/",
     "distributed": "exec/",
-    "libtorrent": "sources/torrent.py",
+    "libtorrent": "sources/torrent/",
     "rich": "shell/",
     "cyclopts": "shell/",
     "jinja2": "shell/",

@@ -70,7 +70,7 @@ class ClientOptions:
     peers: tuple[str, ...] = ()
     trackers: tuple[str, ...] = ()
     allow_private: bool = False
-    connections: int = 200
+    connections: int = 100
     tls_roots: str = ""
 
     def __post_init__(self) -> None:

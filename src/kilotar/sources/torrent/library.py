@@ -1,0 +1,60 @@
+"""The one door to libtorrent, opened late: what does not download must not wait for its import, nor need it.
+
+Rules guarded: a missing library is told with the ways that do without it; TLS roots are named before the first session,
+because the library looks them up once and its own built-in folder is that of the machine it was built on.
+Source: bittorrent study 5.1 (wheels) and 5.2 (OpenSSL).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from kilotar.errors import MissingExtra
+
+__all__ = ["libtorrent", "trust_roots"]
+
+BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Arch
+    "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, RHEL
+    "/etc/ssl/ca-bundle.pem",  # SUSE
+    "/etc/ssl/cert.pem",  # Alpine, macOS
+)
+
+
+def libtorrent() -> Any:
+    """Give the module libtorrent. Raises MissingExtra."""
+    try:
+        import libtorrent as module
+    except ImportError as error:
+        raise MissingExtra(
+            "the embedded BitTorrent client is not installed",
+            seen=f"import libtorrent: {error}",
+            fix="use --from http, or --client aria2, or a Python that has wheels of libtorrent (3.12)",
+        ) from error
+    return module
+
+
+def trust_roots(chosen: str = "") -> str:
+    """Name the bundle of certificates for trackers over HTTPS, in SSL_CERT_FILE of this process; give its path.
+
+    Args:
+        chosen: by the person. Else what SSL_CERT_FILE says, else the system's, else that of certifi, else "".
+    """
+    path = chosen or os.environ.get("SSL_CERT_FILE", "") or _of_the_system() or _of_certifi()
+    if path:
+        os.environ["SSL_CERT_FILE"] = path
+    return path
+
+
+def _of_the_system() -> str:
+    return next((path for path in BUNDLES if Path(path).is_file()), "")
+
+
+def _of_certifi() -> str:
+    try:
+        import certifi
+    except ImportError:
+        return ""
+    return certifi.where()

@@ -1,0 +1,85 @@
+"""Which trackers are asked, and which addresses of peers a person gave.
+
+Rules guarded: a .torrent comes from elsewhere, so its trackers may not point into this machine or network unless the
+person allows it; only announce schemes that the library speaks pass. Names are not resolved here: the library's own
+mitigation (a fixed path on loopback, certificates checked) stands behind this.
+Source: reliability study 3.6.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from urllib.parse import urlsplit
+
+from kilotar.errors import UsageError
+from kilotar.events import Trouble
+from kilotar.model.fetching import Tell
+from kilotar.model.profile import LAST_PORT
+
+__all__ = ["endpoints", "usable"]
+
+SCHEMES = {"http", "https", "udp"}
+LOCAL_NAMES = (".local", ".localhost", ".internal", ".lan")
+
+Endpoint = tuple[str, int]
+
+
+def usable(
+    tiers: tuple[tuple[str, ...], ...], more: tuple[str, ...], allow_private: bool, tell: Tell
+) -> list[Endpoint]:
+    """Give the trackers to ask, each with its tier; those that are refused are told.
+
+    Args:
+        tiers: of the torrent.
+        more:  from the person, who is believed; a tier before all others.
+    """
+    asked: dict[str, int] = dict.fromkeys(more, 0)
+    for tier, urls in enumerate(tiers, start=1):
+        for url in urls:
+            reason = _refusal(url, allow_private)
+            if reason:
+                tell(Trouble("tracker-refused", url, reason, "--allow-private lets trackers of this network pass"))
+            else:
+                asked.setdefault(url, tier)
+    return list(asked.items())
+
+
+def _refusal(url: str, allow_private: bool) -> str:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError as error:
+        return f"no address: {error}"
+    if parts.scheme not in SCHEMES or not host:
+        return "not http, https or udp"
+    return "" if allow_private or not _is_private(host) else "points into a private network"
+
+
+def _is_private(host: str) -> bool:
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return host == "localhost" or host.endswith(LOCAL_NAMES) or "." not in host
+
+
+def endpoints(peers: tuple[str, ...]) -> list[Endpoint]:
+    """Give the addresses of peers "HOST:PORT"; names are resolved, and one that is not known now is left out.
+
+    Raises: UsageError for what has another form.
+    """
+    found: list[Endpoint] = []
+    for peer in peers:
+        host, _, port = peer.rpartition(":")
+        if not host or not port.isdigit() or not 0 < int(port) <= LAST_PORT:
+            raise UsageError("that is no address of a peer", seen=repr(peer), fix="give it as HOST:PORT")
+        found += _resolved(host.strip("[]"), int(port))
+    return found
+
+
+def _resolved(host: str, port: int) -> list[Endpoint]:
+    try:
+        answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError:
+        return []
+    return [(str(answer[4][0]), port) for answer in answers[:1]]
