@@ -16,10 +16,10 @@ in 0.8 s there; a new session starts in 0.5 s where changed settings took 43 to 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from kilotar.model.fetching import HttpFacts, SwarmFacts
 from kilotar.model.profile import FIRST, Profile
+from kilotar.plan.moves import Diagnose, FinishTail, GiveUp, Move, UseHttp, UseProfile
 from kilotar.plan.silence import Silence, Tail
 
 __all__ = ["Diagnose", "FinishTail", "GiveUp", "Ladder", "Move", "UseHttp", "UseProfile"]
@@ -32,45 +32,6 @@ JUMP_S = 30.0
 SWITCH_S = 10.0  # after which a client that was not made anew is taken for one that cannot be
 NO_LISTENER_S = 10.0
 RUNG_S = (90.0, 120.0, 120.0)
-
-
-@dataclass(frozen=True, slots=True)
-class UseProfile:
-    """Close the client and start it anew with this profile."""
-
-    profile: Profile
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class UseHttp:
-    """Let web seeds and HTTP addresses bring what is missing, beside the swarm."""
-
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnose:
-    """Tell the person what the doctor makes of it; the run goes on."""
-
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class FinishTail:
-    """Ask web seeds and HTTP for exactly the pieces that are left, and drop the peers that hold them up."""
-
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class GiveUp:
-    """Nothing is left to try, or the person's time is over: end with exit 4; what has arrived is kept."""
-
-    why: str
-
-
-Move = UseProfile | UseHttp | Diagnose | FinishTail | GiveUp
 
 
 class Ladder:
