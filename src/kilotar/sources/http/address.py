@@ -1,0 +1,120 @@
+"""An address of the web: taken apart, judged, and shown without its secrets.
+
+Rules guarded: what holds a control character is no address (it would break out of the request); only http and https,
+and never from https back to http; user, password, query and passkey are never shown; an IP address that is not of the
+public internet is named as such, however it is written.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
+
+from kilotar.errors import HttpFailed, UsageError
+
+__all__ = ["Address", "follow", "is_public", "parse_address"]
+
+_PORTS = {"http": 80, "https": 443}
+_SAFE = "%/:=&?~#+!$,;'@()*[]"
+_SECRET = re.compile(r"(?<=/)[0-9A-Za-z]{32}(?=/|$)")  # a passkey as trackers and their mirrors put it into the path
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a request goes: `target` is path and query as sent; user and password are those of the URL, decoded."""
+
+    scheme: str
+    host: str
+    port: int
+    target: str
+    user: str = ""
+    password: str = ""
+
+    @property
+    def authority(self) -> str:
+        """Give the host, and the port unless it is the usual one, as the header Host has them."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """Give it without user and password, but with the query: for requests through a proxy."""
+        return f"{self.scheme}://{self.authority}{self.target}"
+
+    @property
+    def shown(self) -> str:
+        """Give it as it may be shown and kept: without user, password, query and passkey."""
+        path = _SECRET.sub("***", self.target.partition("?")[0])
+        return f"{self.scheme}://{self.authority}{path}"
+
+    def trusts(self, other: Address) -> bool:
+        """Tell whether another address may see what was meant for this one: the same host, not less protected."""
+        same = (self.scheme, self.port) == (other.scheme, other.port)
+        upgraded = (self.scheme, self.port, other.scheme, other.port) == ("http", 80, "https", 443)
+        return self.host == other.host and (same or upgraded)
+
+
+def parse_address(url: str) -> Address:
+    """Take an address of the web apart.
+
+    Raises: UsageError, without the secrets that it may hold.
+    """
+    fix = "give an address as https://HOST/PATH"
+    if any(ord(letter) <= 32 or ord(letter) == 127 for letter in url):
+        raise UsageError("an address holds blanks, line ends or control characters", fix=fix)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise UsageError("an address cannot be read", fix=fix) from error
+    if parts.scheme not in _PORTS or not parts.hostname:
+        raise UsageError(f"not an address of the web: {parts.scheme or 'no scheme'}://{parts.hostname or ''}", fix=fix)
+    return _from_parts(parts, _ascii_host(parts.hostname), _PORTS[parts.scheme] if port is None else port)
+
+
+def _ascii_host(host: str) -> str:
+    try:
+        return host.encode("idna").decode("ascii") if ":" not in host else host
+    except UnicodeError as error:
+        raise UsageError("the host of an address is no host name", fix="give the name in ASCII") from error
+
+
+def _from_parts(parts: SplitResult, host: str, port: int) -> Address:
+    target = quote(parts.path, safe=_SAFE) or "/"
+    target += f"?{quote(parts.query, safe=_SAFE)}" if parts.query else ""
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    return Address(parts.scheme, host, port, target, user, password)
+
+
+def follow(here: Address, location: str) -> Address:
+    """Give the address that a redirect leads to.
+
+    Raises: HttpFailed where it leads out of the web, or from https to http.
+    """
+    try:
+        there = parse_address(urljoin(here.url, location))
+    except (UsageError, ValueError) as error:
+        raise HttpFailed(
+            f"{here.shown} leads to something that is not an address of the web", seen=location.partition(":")[0][:20]
+        ) from error
+    if here.scheme == "https" and there.scheme == "http":
+        raise HttpFailed(f"{here.shown} leads from https to http", seen=f"Location: {there.shown}")
+    return there
+
+
+def is_public(ip: str) -> bool:
+    """Tell whether an IP address is one of the public internet; addresses within addresses are looked at as well.
+
+    Source: the registries of special addresses of IANA, as the standard library has them.
+    """
+    address = ipaddress.ip_address(ip.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if address in _NAT64:
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if inner is not None:
+            return is_public(str(inner))
+    return address.is_global and not address.is_multicast
