@@ -15,6 +15,7 @@ import kilotar.plan  # noqa: F401 - first, so that no later import of this packa
 from kilotar.events import Event, ignore
 
 if TYPE_CHECKING:
+    from kilotar.model.catalogue import SearchResult
     from kilotar.model.edition import Edition, Synset
     from kilotar.model.report import Forecast, Report, Status, WhyRow
     from kilotar.sinks.base import Sink
@@ -30,6 +31,7 @@ __all__ = [
     "open",
     "plan",
     "prepare",
+    "search_archives",
     "status",
     "verify",
     "why",
@@ -127,6 +129,33 @@ def edition(name: str = "ilsvrc2012") -> Edition:
     from kilotar.editions.load import load_edition
 
     return load_edition(name)
+
+
+def search_archives(
+    text: str,
+    *,
+    edition: str = "ilsvrc2012",
+    collection: str = "",
+    refresh: bool = False,
+    offline: bool = False,
+    allow_private: bool = False,
+    on_event: OnEvent = ignore,
+) -> SearchResult:
+    """Find torrents in the list of the edition's torrent site; the list is read once a day and searched here.
+
+    Args:
+        text: words that all stand in the title, or an infohash.
+        edition: its site is searched, and its archives are marked.
+        collection: search this collection of the site instead of all.
+        refresh, offline: read the list anew; use the kept one only.
+        allow_private: the site may lie in a private network.
+    Raises: UsageError, EditionRefused, HttpFailed, TorrentRefused, MachineError.
+    """
+    from kilotar.editions.load import load_edition
+    from kilotar.work.search import SearchWish, search
+
+    wish = SearchWish(text, collection, refresh, offline, allow_private)
+    return search(wish, load_edition(edition), on_event)
 
 
 def find_classes(of: Edition, query: str) -> tuple[Synset, ...]:
