@@ -14,7 +14,7 @@ from kilotar.work import indexing, member_names
 from kilotar.work.indexing import index_archive, index_part, walk_part
 from kilotar.work.outline import open_index, outline_archive
 from tests.doubles import tars
-from tests.work.test_outline import FLAT, NESTED, flat, image
+from tests.work.test_outline import FLAT, NESTED, flat, image, local
 
 ONE, TWO = (b"n01440764_1.JPEG", b"x" * 700), (b"n01440764_22.JPEG", b"yy" * 512)
 
@@ -110,7 +110,7 @@ def test_an_inner_tar_that_is_cut_short_is_refused_though_the_outer_one_is_whole
     for length in range(0, len(whole), 512):
         path = tmp_path / "train.tar"
         span = nest(path, whole[:length])
-        assert outline_archive(path, NESTED, open_index(tmp_path / "index", path, NESTED))[0].parts == (span,)
+        assert outline_archive(path, NESTED, open_index(tmp_path / "index", local(path, NESTED)))[0].parts == (span,)
 
         with pytest.raises(ArchiveRefused, match=r"train\.tar, n01440764\.tar: tar refused at byte \d+"):
             list(walk_part(path, span, NESTED, [].append))
@@ -151,7 +151,7 @@ def test_a_name_that_returns_with_other_bytes_is_refused(tmp_path: Path) -> None
 def test_the_runs_of_a_flat_archive_hold_every_image_once(tmp_path: Path) -> None:
     path, found = tmp_path / "val.tar", list[Finding]()
     path.write_bytes(flat(image(1), "junk", image(2), image(1), image(3), size=700))
-    index = open_index(tmp_path / "index", path, FLAT)
+    index = open_index(tmp_path / "index", local(path, FLAT))
     outline, _ = outline_archive(path, FLAT, index)
 
     rows = [row for _, rows in index_archive(path, FLAT, outline, index, found.append) for row in listed(rows)]
@@ -170,7 +170,7 @@ def test_an_archive_is_indexed_once_and_then_read_from_the_index(
     path = tmp_path / "train.tar"
     wnids = [f"n{number:08d}" for number in range(5)]
     path.write_bytes(tars.tar([(f"{w}.tar".encode(), tars.tar([(f"{w}_7.JPEG".encode(), b"1" * 9)])) for w in wnids]))
-    index = open_index(tmp_path / "index", path, NESTED)
+    index = open_index(tmp_path / "index", local(path, NESTED))
     outline, _ = outline_archive(path, NESTED, index)
 
     first = [
@@ -195,7 +195,7 @@ def test_parts_that_hold_more_than_twice_the_images_together_are_refused(tmp_pat
     wnids = [f"n{number:08d}" for number in range(3)]
     members = [[(f"{w}_{n}.JPEG".encode(), b"1") for n in range(9)] for w in wnids]
     path.write_bytes(tars.tar([(f"{w}.tar".encode(), tars.tar(m)) for w, m in zip(wnids, members, strict=True)]))
-    index = open_index(tmp_path / "index", path, archive)
+    index = open_index(tmp_path / "index", local(path, archive))
     outline, _ = outline_archive(path, archive, index)
 
     with pytest.raises(ArchiveRefused, match="more than twice its images"):

@@ -8,6 +8,7 @@ import pytest
 
 from kilotar.errors import ArchiveRefused, MachineError
 from kilotar.model.edition import Archive, ArchiveRole, Layout, Strictness
+from kilotar.sources.local import FileIdentity, LocalArchive, identify
 from kilotar.store.index import Outline
 from kilotar.work.outline import PART_MEMBERS, open_index, outline_archive
 from tests.doubles import tars
@@ -22,10 +23,14 @@ FLAT = Archive("val.tar", ArchiveRole.IMAGES, layout=Layout.FLAT_TAR, member=r"v
 INNER = tars.tar([(b"n01440764_1.JPEG", b"x" * 700)])
 
 
+def local(path: Path, archive: Archive) -> LocalArchive:
+    return LocalArchive(archive, path, identify(path))
+
+
 def outline(tmp_path: Path, data: bytes, archive: Archive, *, sequential: bool = False) -> Outline:
     path = tmp_path / archive.name
     path.write_bytes(data)
-    index = open_index(tmp_path / "index", path, archive)
+    index = open_index(tmp_path / "index", local(path, archive))
     return outline_archive(path, archive, index, sequential=sequential)[0]
 
 
@@ -164,20 +169,20 @@ def test_an_archive_of_empty_members_is_refused_where_no_count_is_known(tmp_path
 def test_a_second_look_takes_the_index_and_a_changed_file_is_walked_again(tmp_path: Path) -> None:
     path = tmp_path / "val.tar"
     path.write_bytes(flat(image(1), "junk"))
-    before = outline_archive(path, FLAT, open_index(tmp_path / "index", path, FLAT))
+    before = outline_archive(path, FLAT, open_index(tmp_path / "index", local(path, FLAT)))
     kept = (tmp_path / "index" / "outline.json").stat().st_ino
 
-    again = outline_archive(path, FLAT, open_index(tmp_path / "index", path, FLAT))
+    again = outline_archive(path, FLAT, open_index(tmp_path / "index", local(path, FLAT)))
     assert (again, (tmp_path / "index" / "outline.json").stat().st_ino) == (before, kept)
 
     path.write_bytes(flat(image(1), image(2)))
-    changed, findings = outline_archive(path, FLAT, open_index(tmp_path / "index", path, FLAT))
+    changed, findings = outline_archive(path, FLAT, open_index(tmp_path / "index", local(path, FLAT)))
     assert (changed.parts[0].members, findings) == (2, ())
 
 
 def test_an_archive_that_is_not_there_is_the_machines_error(tmp_path: Path) -> None:
     with pytest.raises(MachineError):
-        open_index(tmp_path, tmp_path / "none.tar", FLAT)
+        open_index(tmp_path, LocalArchive(FLAT, tmp_path / "none.tar", FileIdentity(0, 1, 1, 1)))
 
 
 def test_a_sparse_file_of_a_terabyte_is_refused_at_once(tmp_path: Path) -> None:
@@ -187,4 +192,4 @@ def test_a_sparse_file_of_a_terabyte_is_refused_at_once(tmp_path: Path) -> None:
         os.truncate(path, 1 << 40)
 
         with pytest.raises(ArchiveRefused, match=message):
-            outline_archive(path, FLAT, open_index(tmp_path / "index", path, FLAT))
+            outline_archive(path, FLAT, open_index(tmp_path / "index", local(path, FLAT)))

@@ -18,7 +18,7 @@ from pathlib import Path
 from kilotar.errors import ArchiveRefused, DigestMismatch, LayoutRefused, storage_error
 from kilotar.model.edition import Archive
 
-__all__ = ["FileIdentity", "LocalArchive", "Proof", "find_archives", "find_loose", "identify", "refuse_unpublished"]
+__all__ = ["FileIdentity", "LocalArchive", "Proof", "find_archives", "find_loose", "identify", "is_still", "refuse_unpublished"]
 
 _READ_BYTES = 4 << 20
 _PROGRESS_BYTES = 64 << 20
@@ -62,6 +62,18 @@ def identify(path: Path) -> FileIdentity:
     if not os.access(path, os.R_OK):
         raise storage_error(PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path)), f"open {path}")
     return identity
+
+
+def is_still(path: Path, identity: str) -> bool:
+    """Tell whether the file at `path` is the one of an identity, as `str` gives it. Raises as `identify`.
+
+    An archive that came piece by piece has no modification time in its identity: it is told by inode and length, and
+    its bytes by the hashes of its pieces.
+    """
+    now = identify(path)
+    size_bytes, mtime_ns, _, inode = identity.split(":")
+    grew_here = mtime_ns == "0" and (size_bytes, inode) == (str(now.size_bytes), str(now.inode))
+    return grew_here or str(now) == identity
 
 
 def find_archives(folder: Path, wanted: tuple[Archive, ...]) -> tuple[LocalArchive, ...]:

@@ -78,7 +78,8 @@ class PieceFile:
         self._bitmap, self._fd = bitmap, fd
         self._lock = threading.Lock()
         self._states = bytearray(saved.bits if saved else bytes(table.count))
-        if saved is not None and (saved.mtime_ns, saved.ctime_ns) != (facts.st_mtime_ns, facts.st_ctime_ns):
+        is_as_left = saved is None or (saved.mtime_ns, saved.ctime_ns) == (facts.st_mtime_ns, facts.st_ctime_ns)
+        if table.has_hashes and not is_as_left:
             self._states = self._states.replace(bytes([_PROVED]), bytes([_SUSPECT]))
         self._is_saved = saved is not None
 
@@ -129,15 +130,15 @@ class PieceFile:
         is_last = last in pieces and self._states[last] == _PROVED
         return proved * self.table.piece_bytes - short * is_last
 
-    def unmarked(self) -> Iterator[int]:
-        """Give the pieces that were not proved but for which the file holds data: of a killed run, or adopted."""
+    def _with_data(self) -> Iterator[int]:
+        """Give the pieces of which the file holds at least a part. Some file systems say so of all."""
         end = 0
         while (start := self._seek(end, os.SEEK_DATA)) < self.size_bytes:
             end = self._seek(start, os.SEEK_HOLE)
-            yield from self.missing(start, end)
+            yield from self.table.touching(start, end)
 
     def _seek(self, at: int, whence: int) -> int:
-        """Give where the next data or hole begins. A piece between two stretches of data may be given twice."""
+        """Give where the next data or hole begins."""
         try:
             return os.lseek(self._fd, at, whence)
         except OSError as error:
@@ -182,8 +183,17 @@ class PieceFile:
             self._is_saved = False
         return False
 
+    def suspect_data(self) -> None:
+        """Make suspects of the pieces that were not proved but for which the file holds data.
+
+        A killed run wrote them, or another client. Without hashes nothing can be made of them.
+        """
+        for piece in self._with_data() if self.table.has_hashes else ():
+            if self._states[piece] == _ABSENT:
+                self._states[piece] = _SUSPECT
+
     def doubt(self) -> None:
-        """Make every piece that may be there a suspect, to be read again."""
+        """Make suspects of all pieces."""
         with self._lock:
             self._states = bytearray([_SUSPECT]) * self.table.count
             self._is_saved = False
@@ -266,23 +276,24 @@ class PieceFile:
             os.close(fd)
 
 
-def open_pieces(folder: Path, name: str, state: Path, table: PieceTable) -> PieceFile:
+def open_pieces(folder: Path, name: str, state: Path, table: PieceTable, *, writable: bool = True) -> PieceFile:
     """Open an archive that grows in a folder, or begin it.
 
     Args:
         folder: holds `name` when it is complete, `name.part` before; made.
         state:  folder of bitmaps; made.
+        writable: False only looks: nothing is made, cut or written.
     Returns: the file; suspects and data without a bit are the caller's to check.
     Raises: LayoutRefused where something else stands there; MachineError.
     """
     bitmap = state / f"{table.infohash or name}.bits"
     try:
-        for place in (folder, state):
+        for place in (folder, state) if writable else ():
             place.mkdir(parents=True, exist_ok=True)
         path = folder / name
         if not path.is_file():
             path = folder / (name + INCOMPLETE)
-        fd = _open_growing(path, table.size_bytes)
+        fd = _open_growing(path, table.size_bytes) if writable else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise storage_error(error, f"open {folder / name}") from error
     saved = _read_bitmap(bitmap, table)

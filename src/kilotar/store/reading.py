@@ -15,12 +15,13 @@ from types import TracebackType
 
 from kilotar.errors import ArchiveRefused, storage_error
 
-__all__ = ["WINDOW_BYTES", "ArchiveFile", "Window", "open_archive"]
+__all__ = ["WINDOW_BYTES", "ArchiveFile", "Wait", "Window", "open_archive"]
 
 WINDOW_BYTES = 1 << 20  # as good as any warm, 1.5 times a pread per header and image cold (docs/performance.md)
 _COMPARE_BYTES = 1 << 20
 
 Preadv = Callable[[int, Sequence[memoryview], int], int]
+Wait = Callable[[int, int], None]
 
 
 class ArchiveFile:
@@ -111,9 +112,31 @@ class ArchiveFile:
         return storage_error(error, f"read {self.path} at byte {offset}")
 
 
-def open_archive(path: Path) -> ArchiveFile:
+class _Arriving(ArchiveFile):
+    """An archive of which not everything is there: whoever reads waits for what he asks for.
+
+    Args:
+        wait: returns when the bytes `[start, stop)` are there; raises what ends the wait otherwise.
+    """
+
+    def __init__(self, fd: int, path: Path, wait: Wait) -> None:
+        super().__init__(fd, path)
+        self._wait = wait
+
+    def read(self, offset: int, size: int) -> bytes:
+        self._wait(offset, offset + size)
+        return super().read(offset, size)
+
+    def read_into(self, offset: int, view: memoryview) -> None:
+        self._wait(offset, offset + len(view))
+        super().read_into(offset, view)
+
+
+def open_archive(path: Path, *, wait: Wait | None = None) -> ArchiveFile:
     """Open a regular file for reading; links are followed, since archives are often linked into a folder.
 
+    Args:
+        wait: of an archive that is still on its way: called before each read, with the bytes that it needs.
     Raises: ArchiveRefused where it is no regular file, MachineError where it cannot be opened.
     """
     try:
@@ -123,7 +146,7 @@ def open_archive(path: Path) -> ArchiveFile:
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
         raise ArchiveRefused(f"{path} is no regular file", fix="give the archive as it was downloaded")
-    return ArchiveFile(fd, path)
+    return ArchiveFile(fd, path) if wait is None else _Arriving(fd, path, wait)
 
 
 class Window:

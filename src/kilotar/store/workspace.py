@@ -69,6 +69,9 @@ class Workspace:
         self.inputs = self.state / "inputs.jsonl"
         self.index = self.state / "index"
         self.logs = self.state / "log"
+        self.archives = self.root / "archives"
+        self.pieces = self.state / "pieces"
+        self.swarm = self.state / "swarm"
         self.report = self.root / "report.json"
 
     def create(self) -> None:
@@ -112,6 +115,10 @@ class Workspace:
             return ()
         except OSError as error:
             raise storage_error(error, f"look into {self.state}") from error
+
+    def torrent_of(self, infohash: str) -> Path:
+        """Give where the .torrent of an archive is kept."""
+        return self.state / "torrents" / f"{infohash}.torrent"
 
     def index_of(self, archive: str) -> Path:
         return self.index / archive

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from kilotar.errors import ArchiveRefused
@@ -17,34 +18,51 @@ from kilotar.model.edition import Archive, Layout
 from kilotar.parse.sniff import SNIFF_BYTES, check_kind
 from kilotar.parse.tar import RawMember, walk_members
 from kilotar.parse.tar_header import BLOCK
+from kilotar.sources.local import LocalArchive
 from kilotar.store.index import ArchiveIdentity, IndexFolder, Outline, PartSpan
-from kilotar.store.reading import ArchiveFile, Window, open_archive
+from kilotar.store.reading import ArchiveFile, Wait, Window, open_archive
 from kilotar.work.member_names import NameRule, SkipReport, most_members
 from kilotar.work.repeats import Repeats
 
 __all__ = ["PART_MEMBERS", "open_index", "outline_archive"]
 
 PART_MEMBERS = 1000  # of a flat archive: about 100 MB, as a class tar has
+OnPart = Callable[[PartSpan], None]
 _CLASS_TAR = re.compile(rb"(?:\./)?(n[0-9]{8})\.tar").fullmatch
 
 
-def open_index(folder: Path, path: Path, archive: Archive) -> IndexFolder:
+def _nobody(part: PartSpan) -> None:
+    """Nobody asked to be told."""
+
+
+def open_index(folder: Path, local: LocalArchive) -> IndexFolder:
     """Give the index of an archive file; what was made of another file, or by other rules, is not in it.
 
     Raises: MachineError where the file cannot be looked at.
     """
-    with open_archive(path) as file:
-        return IndexFolder(folder, ArchiveIdentity.of(archive, file.stat()))
+    with open_archive(local.path) as file:
+        identity, now = ArchiveIdentity.of(local.about, file.stat()), local.identity
+    if not now.mtime_ns:  # it came, or comes, piece by piece
+        identity = replace(identity, mtime_ns=now.mtime_ns, ctime_ns=now.ctime_ns)
+    return IndexFolder(folder, identity)
 
 
 def outline_archive(
-    path: Path, archive: Archive, index: IndexFolder, *, sequential: bool = False
+    path: Path,
+    archive: Archive,
+    index: IndexFolder,
+    *,
+    sequential: bool = False,
+    on_part: OnPart = _nobody,
+    wait: Wait | None = None,
 ) -> tuple[Outline, tuple[Finding, ...]]:
     """Give the parts of an archive, out of the index or by a walk that the index then remembers.
 
     Args:
         sequential: read from front to back instead of hopping from header to header: for a flat archive on a disk
             that turns.
+        on_part: is told of each part as soon as its header was read; of none where the index has the outline.
+        wait: called before bytes are read: of an archive that is still on its way, until they are there.
     Returns: the outline, and its findings.
     Raises:
         ArchiveRefused: no tar, damaged, hostile, or without a single part.
@@ -52,13 +70,13 @@ def outline_archive(
     """
     outline = index.read_outline()
     if outline is None:
-        with open_archive(path) as file:
-            outline = _walk_outline(file, archive, sequential=sequential)
+        with open_archive(path, wait=wait) as file:
+            outline = _walk_outline(file, archive, on_part, sequential=sequential)
         index.write_outline(outline)
     return outline, outline.findings
 
 
-def _walk_outline(file: ArchiveFile, archive: Archive, *, sequential: bool) -> Outline:
+def _walk_outline(file: ArchiveFile, archive: Archive, on_part: OnPart, *, sequential: bool) -> Outline:
     size_bytes = file.size_bytes
     check_kind(file.read(0, min(SNIFF_BYTES, size_bytes)), "tar", archive.name)
     if sequential and archive.layout is not Layout.TAR_OF_TARS:  # between class tars lie 140 MB: a hop is cheaper
@@ -71,9 +89,9 @@ def _walk_outline(file: ArchiveFile, archive: Archive, *, sequential: bool) -> O
     findings: list[Finding] = []
     try:
         if archive.layout is Layout.TAR_OF_TARS:
-            parts = _class_tars(members, archive, findings.append)
+            parts = _class_tars(members, archive, findings.append, on_part)
         else:
-            parts = _Runs(file, archive, findings.append).cut(members)
+            parts = _Runs(file, archive, findings.append, on_part).cut(members)
     except ArchiveRefused as refused:
         raise ArchiveRefused(f"{archive.name}: {refused.what}", seen=refused.seen, fix=refused.fix) from refused
     if not parts:
@@ -85,7 +103,7 @@ def _walk_outline(file: ArchiveFile, archive: Archive, *, sequential: bool) -> O
 
 
 def _class_tars(
-    members: Iterable[RawMember], archive: Archive, found: Callable[[Finding], None]
+    members: Iterable[RawMember], archive: Archive, found: Callable[[Finding], None], on_part: OnPart
 ) -> tuple[PartSpan, ...]:
     report = SkipReport(archive.name, found)
     parts: dict[str, PartSpan] = {}
@@ -99,6 +117,7 @@ def _class_tars(
             where = f"data at bytes {parts[wnid].start} and {offset}"
             raise ArchiveRefused(f"class {wnid} has two tars", seen=where, fix="fetch the archive again")
         parts[wnid] = PartSpan(wnid, wnid, offset, offset + size, is_slice=False)
+        on_part(parts[wnid])
     report.close()
     return tuple(parts.values())
 
@@ -106,7 +125,8 @@ def _class_tars(
 class _Runs:
     """Cuts the images of a flat archive into runs of `PART_MEMBERS`."""
 
-    def __init__(self, file: ArchiveFile, archive: Archive, found: Callable[[Finding], None]) -> None:
+    def __init__(self, file: ArchiveFile, archive: Archive, found: Callable[[Finding], None], on_part: OnPart) -> None:
+        self._on_part = on_part
         self._rule = NameRule(archive)
         self._report = SkipReport(archive.name, found)
         self._repeats = Repeats(file, archive.name, found)
@@ -136,4 +156,5 @@ class _Runs:
         if self._count:
             key = f"{len(self._parts):05d}"
             self._parts.append(PartSpan(key, "", self._start, self._stop, is_slice=True, members=self._count))
+            self._on_part(self._parts[-1])
         self._start, self._count = self._stop, 0

@@ -178,7 +178,7 @@ def _outline(
     edition: Edition, workspace: Workspace, local: LocalArchive
 ) -> tuple[SurveyedArchive, tuple[Finding, ...]]:
     join = LabelJoin.of(edition, local.about)
-    index = open_index(workspace.index_of(local.name), local.path, local.about)
+    index = open_index(workspace.index_of(local.name), local)
     outline, findings = outline_archive(local.path, local.about, index, sequential=turns(local.path))
     known = {synset.wnid for synset in edition.classes} | {""}
     strange = (span for span in outline.parts if span.wnid not in known)

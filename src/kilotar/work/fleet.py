@@ -1,0 +1,119 @@
+"""The fetchers that are at work for one archive: made when the ladder says so, asked, counted, closed.
+
+Rules guarded: a new profile is a new client, made after the old one is closed; a server that was given up is asked for
+nothing; addresses that are held back are known to nobody until nothing else brings a byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from kilotar.events import Trouble
+from kilotar.model.fetching import Fetcher, HttpFacts, PieceWish, SwarmFacts, Tell
+from kilotar.model.profile import Profile
+from kilotar.store.pieces import PieceFile
+
+__all__ = ["Fleet", "Ways"]
+
+MakeServer = Callable[[PieceFile, Tell], Fetcher]
+
+
+def _explain_nothing(swarm: SwarmFacts | None, http: tuple[HttpFacts, ...]) -> tuple[Trouble, ...]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How the sources of an archive are made.
+
+    Attributes:
+        swarm:    makes the client of peers for a profile; None where there is no torrent or no client.
+        servers:  make the web servers that may be asked at once, by their address as it may be shown.
+        reserve:  those that are asked only when nothing else brings a byte.
+        explain:  what a doctor makes of a silence, as troubles.
+    """
+
+    swarm: Callable[[Profile, PieceFile, Tell], Fetcher] | None = None
+    servers: Mapping[str, MakeServer] = field(default_factory=dict)
+    reserve: Mapping[str, MakeServer] = field(default_factory=dict)
+    explain: Callable[[SwarmFacts | None, tuple[HttpFacts, ...]], tuple[Trouble, ...]] = _explain_nothing
+
+
+class Fleet:
+    """The fetchers of one archive.
+
+    Args:
+        pieces: where they land.
+        ways:   how they are made.
+        tell:   hears of their troubles.
+    """
+
+    def __init__(self, pieces: PieceFile, ways: Ways, tell: Tell) -> None:
+        self._pieces, self._ways, self._tell = pieces, ways, tell
+        self._swarm: Fetcher | None = None
+        self.servers: dict[str, Fetcher] = {}
+        self._waiting = dict(ways.servers)
+        self._reserve = dict(ways.reserve)
+        self._last_able: tuple[str, ...] = ()
+        self._is_new = False
+
+    @property
+    def swarm_name(self) -> str:
+        return self._swarm.name if self._swarm is not None else ""
+
+    def swarm_moves(self) -> bool:
+        facts = self._swarm.facts() if self._swarm is not None else None
+        return isinstance(facts, SwarmFacts) and facts.rate_bytes_s > 0
+
+    def use_profile(self, profile: Profile) -> None:
+        """Start the client of peers, or start it anew with another profile."""
+        if self._swarm is not None:
+            self._swarm.close()
+        self._swarm = self._ways.swarm(profile, self._pieces, self._tell) if self._ways.swarm else None
+        self._is_new = True
+
+    def use_servers(self) -> None:
+        """Start the web servers that wait."""
+        for name, make in self._waiting.items():
+            self.servers[name] = make(self._pieces, self._tell)
+        self._waiting = {}
+
+    def use_reserve(self) -> None:
+        """Let the ladder know of the addresses that were held back."""
+        self._waiting |= self._reserve
+        self._reserve = {}
+        if self.servers:
+            self.use_servers()
+
+    def able_servers(self) -> tuple[str, ...]:
+        """Give the names of the servers that were not given up."""
+        facts = {name: server.facts() for name, server in self.servers.items()}
+        return tuple(name for name, fact in facts.items() if isinstance(fact, HttpFacts) and not fact.is_given_up)
+
+    def changed(self, able: tuple[str, ...]) -> bool:
+        """Tell whether there are other sources than when they were last asked."""
+        before, self._last_able = self._last_able, able
+        is_new, self._is_new = self._is_new, False
+        return is_new or before != able
+
+    def want(self, wishes: Mapping[str, PieceWish]) -> None:
+        """Give every source its wish; an empty one to those without."""
+        for name, server in self.servers.items():
+            server.want(wishes.get(name, PieceWish()))
+        if self._swarm is not None:
+            self._swarm.want(wishes.get(self._swarm.name, PieceWish()))
+
+    def facts(self) -> tuple[SwarmFacts | None, tuple[HttpFacts, ...]]:
+        """Give the counters of all sources; of those that wait, none but their names."""
+        swarm = self._swarm.facts() if self._swarm is not None else None
+        http = [fact for server in self.servers.values() if isinstance(fact := server.facts(), HttpFacts)]
+        http += [HttpFacts(name) for name in self._waiting]
+        return (swarm if isinstance(swarm, SwarmFacts) else None), tuple(http)
+
+    def close(self) -> None:
+        """Close all of them; nothing lands afterwards."""
+        for server in self.servers.values():
+            server.close()
+        if self._swarm is not None:
+            self._swarm.close()

@@ -1,0 +1,316 @@
+"""One archive on its way: several sources, one file, and what is done when nothing comes.
+
+Rules guarded:
+
+- what has landed is told only after its own proof; pieces that may be on the disk already are read before they are
+  used, and never fetched again when they are right;
+- no piece is in two wishes, so that sources may change in the middle of an archive and nothing is fetched twice;
+- proofs are saved every few seconds, so that a kill costs a look at the last pieces and not their download;
+- every silence is told, with its cause and what is tried; the ladder decides, this module performs;
+- a cancelled transfer ends within its grace, and the same request goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+from kilotar.errors import DiskFull, HttpFailed, KilotarError, NetworkError, NoPeers
+from kilotar.events import Emit, Progress, Trouble
+from kilotar.exec.threads import map_in_order
+from kilotar.model.fetching import HttpFacts, SwarmFacts
+from kilotar.model.ranges import ByteRange, Ranges
+from kilotar.plan.ladder import Diagnose, FinishTail, GiveUp, Ladder, Move, UseHttp, UseProfile
+from kilotar.plan.share import Share
+from kilotar.store.pieces import PieceFile
+from kilotar.work.fleet import Fleet, Ways
+from kilotar.work.meter import Meter
+
+__all__ = ["Cancelled", "Transfer"]
+
+TICK_S = 0.2
+FULL_DISK_S = 60.0
+CHECK_THREADS = 2  # more are no faster: 2 GB/s of hashes are above what disks give
+
+Landed = Callable[[int, int], None]
+
+
+class Cancelled(Exception):
+    """Whoever waited for bytes need not: the transfer was stopped."""
+
+
+class Transfer:
+    """Brings what is wanted of one archive. Say what with `want`, `close_wants` when that is all, and `run` it.
+
+    Args:
+        pieces: the file; its `on_landed` is taken over.
+        ways:   to its bytes.
+        ladder: decides what is tried.
+        emit:   gets Progress and Trouble, from several threads.
+        clock:  seconds that only rise.
+    """
+
+    def __init__(
+        self, pieces: PieceFile, ways: Ways, ladder: Ladder, emit: Emit, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.pieces = pieces
+        self._ways, self._ladder, self._emit, self._clock = ways, ladder, emit, clock
+        self._turn = threading.Condition()
+        self._wanted: list[range] = []
+        self._urgent: tuple[int, ...] = ()
+        self._is_all_wanted = False
+        self._arrived: list[int] = []
+        self._over = False
+        self._error: KilotarError | None = None
+        self._fleet = Fleet(pieces, ways, self._told)
+        self._share = Share(pieces.table.piece_bytes)
+        self._is_stale = True
+        self._checker: threading.Thread | None = None
+        self._full_since_s = -1.0
+        self._meter = Meter(self._clock())
+        pieces.on_landed = self._note
+
+    # What is wanted; from any thread
+
+    def want(self, start: int, stop: int) -> None:
+        """Want the bytes `[start, stop)`, after what was wanted before."""
+        with self._turn:
+            self._wanted.append(self.pieces.table.touching(start, stop))
+            self._is_stale = True
+            self._turn.notify_all()
+
+    def hurry(self, pieces: Iterable[int]) -> None:
+        """Want single pieces before all else."""
+        with self._turn:
+            self._urgent = tuple(piece for piece in pieces if not self.pieces.has(piece))
+            self._wanted += [range(piece, piece + 1) for piece in self._urgent]
+            self._is_stale = True
+            self._turn.notify_all()
+
+    def close_wants(self) -> None:
+        """Say that nothing more will be wanted: with the last piece the transfer ends."""
+        with self._turn:
+            self._is_all_wanted = True
+            self._turn.notify_all()
+
+    def wait_for(self, start: int, stop: int) -> None:
+        """Return when the bytes `[start, stop)` are proved. Raises Cancelled where they will not be."""
+        with self._turn:
+            self._turn.wait_for(lambda: self._over or self.pieces.covers(start, stop))
+            if not self.pieces.covers(start, stop):
+                raise Cancelled
+
+    def cancel(self) -> None:
+        """Make `run` return soon, and whoever waits."""
+        with self._turn:
+            self._over = True
+            self._turn.notify_all()
+
+    # The run
+
+    def run(self, on_landed: Landed) -> bool:
+        """Bring what is wanted; True when all of it is there, False when cancelled.
+
+        Args:
+            on_landed: is told of the bytes that are proved, in the calling thread: first of those from before.
+        Raises: NetworkError where no way is left, MachineError.
+        """
+        for part in self.pieces.landed():
+            on_landed(part.start, part.stop)
+        self.pieces.suspect_data()
+        self._checker = threading.Thread(target=self._check_disk, name="kilotar recheck", daemon=True)
+        self._checker.start()
+        try:
+            while not self._turn_once(on_landed):
+                with self._turn:
+                    self._turn.wait(TICK_S)
+            return not self._over
+        finally:
+            self.cancel()
+            self._fleet.close()
+            self._checker.join()
+            self._tell_landed(on_landed)
+            if not self.pieces.is_saved:
+                self.pieces.save()
+
+    def _turn_once(self, on_landed: Landed) -> bool:
+        """Do what is due; True when the run is over."""
+        self._tell_landed(on_landed)
+        if self._error is not None:
+            raise self._error
+        if self._over or self._is_done():
+            self._progress()
+            return True
+        now_s = self._clock()
+        self._meter.see(now_s, self.pieces.landed_bytes())
+        self._refuse_full_disk()
+        self._redistribute()
+        if self._meter.is_look_due(now_s):
+            self._look(now_s)
+        if self._meter.is_save_due(self._clock(), self.pieces.landed_bytes()):
+            self.pieces.save()
+        return False
+
+    def _tell_landed(self, on_landed: Landed) -> None:
+        """Tell what has landed since the last turn, in as few ranges as it makes."""
+        with self._turn:
+            arrived, self._arrived = self._arrived, []
+        table = self.pieces.table
+        for part in Ranges.of(ByteRange(table.start(piece), table.stop(piece)) for piece in arrived):
+            on_landed(part.start, part.stop)
+
+    def _is_done(self) -> bool:
+        with self._turn:
+            is_checking = self._checker is not None and self._checker.is_alive()
+            return self._is_all_wanted and not is_checking and not self._missing()
+
+    def _missing(self) -> list[int]:
+        """Give the wanted pieces that are to be fetched, once each, in the order in which they were wanted."""
+        table = self.pieces.table
+        runs = (self.pieces.missing(table.start(run.start), table.stop(run.stop - 1)) for run in self._wanted if run)
+        return list(dict.fromkeys(piece for run in runs for piece in run))
+
+    def _note(self, piece: int, source: str) -> None:
+        with self._turn:
+            self._arrived.append(piece)
+            if piece in self._urgent:
+                self._urgent = tuple(other for other in self._urgent if other != piece)
+            self._turn.notify_all()
+
+    # Sources
+
+    def _redistribute(self) -> None:
+        with self._turn:
+            is_stale, self._is_stale = self._is_stale, False
+            urgent = self._urgent
+            missing = self._missing() if is_stale or self._fleet.servers else []
+        servers = self._fleet.able_servers()
+        if is_stale or self._fleet.changed(servers) or (servers and self._share.is_low(missing)):
+            swarm = self._fleet.swarm_name
+            wishes = self._share.divide(missing, urgent, swarm, servers, swarm_moves=self._fleet.swarm_moves())
+            self._fleet.want(wishes)
+
+    def _look(self, now_s: float) -> None:
+        """Tell how it goes, and let the ladder judge it."""
+        self._progress()
+        verified, wanted = self._amounts()
+        if not wanted:
+            return  # nobody knows yet what is wanted
+        swarm, http = self._fleet.facts()
+        known = wanted if self._is_all_wanted else 0
+        for move in self._ladder.on(now_s, verified, swarm, http, wanted_bytes=known):
+            self._perform(move)
+
+    def _perform(self, move: Move) -> None:
+        match move:
+            case UseProfile(profile, why):
+                self._fleet.use_profile(profile)
+                if "looking for peers" not in why:
+                    self._told(Trouble("no-bytes", self.pieces.table.name, why, "nothing is to be done"))
+            case UseHttp(why):
+                self._fleet.use_servers()
+            case FinishTail(why):
+                self._fleet.use_servers()
+                self._told(Trouble("slow-end", self.pieces.table.name, why, "nothing is to be done"))
+            case Diagnose(why):
+                self._told(Trouble("no-bytes", self.pieces.table.name, why, "the run goes on; Ctrl-C stops it safely"))
+                for trouble in self._ways.explain(*self._fleet.facts()):
+                    self._told(trouble)
+                self._fleet.use_reserve()
+            case GiveUp(why):
+                self._error = self._given_up(why)
+        with self._turn:
+            self._is_stale = True
+
+    def _given_up(self, why: str) -> NetworkError:
+        name = self.pieces.table.name
+        kept = f"what has arrived is kept: {self.pieces.count} of {self.pieces.table.count} pieces"
+        if self._ways.swarm is None:
+            return HttpFailed(f"{name} could not be fetched", seen=why, fix=f"run the same command later; {kept}")
+        return NoPeers(
+            f"no way to the bytes of {name}",
+            seen=why,
+            fix=f"kilotar doctor shows the broken link; --from http, --proxy, --torrent are other ways; {kept}",
+        )
+
+    # Troubles
+
+    def _told(self, trouble: Trouble) -> None:
+        """Pass a trouble on; a full disk is given a minute to be made room on."""
+        if trouble.kind == "disk-full" and self._full_since_s < 0:
+            self._full_since_s = self._clock()
+        self._emit(trouble)
+
+    def _refuse_full_disk(self) -> None:
+        """End the run where a disk stays full. Raises DiskFull."""
+        if self._full_since_s < 0:
+            return
+        if self._meter.last_rise_s > self._full_since_s:
+            self._full_since_s = -1.0
+        elif self._clock() - self._full_since_s > FULL_DISK_S:
+            raise DiskFull(
+                f"the disk of {self.pieces.path} is full",
+                seen=f"{self.pieces.count} of {self.pieces.table.count} pieces are there, and nothing is damaged",
+                fix="make room and run the same command again",
+            )
+
+    def _check_disk(self) -> None:
+        """Read what may be on the disk already: what a killed run wrote, or somebody touched since."""
+        try:
+            for _ in map_in_order(self._check_one, self.pieces.suspects, CHECK_THREADS):
+                if self._over:
+                    return
+        except KilotarError as error:
+            self._error = error
+        finally:
+            with self._turn:
+                self._is_stale = True
+                self._turn.notify_all()
+
+    def _check_one(self, piece: int) -> None:
+        if not self._over:
+            self.pieces.recheck(piece)
+
+    # Numbers
+
+    def _amounts(self) -> tuple[int, int]:
+        """Give verified and wanted bytes of what is wanted, by whole pieces."""
+        table = self.pieces.table
+        with self._turn:
+            runs = Ranges.of(ByteRange(table.start(run.start), table.stop(run.stop - 1)) for run in self._wanted if run)
+        return sum(self.pieces.landed_bytes(part.start, part.stop) for part in runs), runs.size_bytes
+
+    def _progress(self) -> None:
+        verified, wanted = self._amounts()
+        rate = self._meter.rate_bytes_s
+        swarm, http = self._fleet.facts()
+        self._emit(
+            Progress(
+                self.pieces.table.name,
+                verified,
+                wanted,
+                self.pieces.size_bytes,
+                rate,
+                (wanted - verified) / rate if rate else -1.0,
+                swarm.peers if swarm else 0,
+                max(swarm.seeds, 0) if swarm else 0,
+                swarm.peers_known if swarm else 0,
+                tuple(sorted(self.pieces.brought.items())),
+                self._stage(swarm, http, rate),
+            )
+        )
+
+    def _stage(self, swarm: SwarmFacts | None, http: tuple[HttpFacts, ...], rate: float) -> str:
+        if self._checker is not None and self._checker.is_alive() and not rate:
+            return "checking what is there"
+        if rate:
+            return "downloading"
+        if swarm is None:
+            asked = [one for one in http if one.requests]
+            return f"asking {asked[0].url}" if asked else "starting"
+        answered = sum(tracker.answered for tracker in swarm.trackers)
+        return (
+            f"finding peers: {answered} of {len(swarm.trackers)} trackers answered, {swarm.peers_known} peers known, "
+            f"{swarm.peers} connected, {swarm.age_s:.0f} s"
+        )
