@@ -1,0 +1,1 @@
+"""Facts about this machine and its network, each had within seconds: what `kilotar doctor` judges by."""
