@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from kilotar.model.fetching import SwarmFacts, TrackerFact
+from kilotar.parse.address import plain_url
 
-__all__ = ["ROWS", "Ledger", "redacted", "snapshot"]
+__all__ = ["ROWS", "Ledger", "snapshot"]
 
 FILE_ERRORS = 5
 ENDPOINTS = 10_000
@@ -86,13 +86,6 @@ class Ledger:
         )
 
 
-def redacted(url: str) -> str:
-    """Give an address without user, password and query, where passkeys live."""
-    parts = urlsplit(url)
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"
-
-
 def _disconnected(ledger: Ledger, alert: Any) -> None:
     """Count by transport, step and reason: the histogram that tells a filter from a dead peer."""
     transport, step, why = str(alert.socket_type), str(alert.op), alert.error.message().lower()
@@ -111,13 +104,13 @@ def _disconnected(ledger: Ledger, alert: Any) -> None:
 
 
 def _tracker_replied(ledger: Ledger, alert: Any) -> None:
-    url = redacted(alert.url)
+    url = plain_url(alert.url)
     ledger.trackers[url] = TrackerFact(url, answered=True, peers=alert.num_peers)
 
 
 def _tracker_failed(ledger: Ledger, alert: Any) -> None:
     """Keep an answer that came over another of our addresses: one way that works is enough."""
-    url = redacted(alert.url)
+    url = plain_url(alert.url)
     before = ledger.trackers.get(url, TrackerFact(url))
     status = f"status {alert.status_code}: " if alert.status_code > 0 else ""
     error = alert.failure_reason() or f"{status}{alert.error.message()}"
@@ -126,7 +119,7 @@ def _tracker_failed(ledger: Ledger, alert: Any) -> None:
 
 
 def _tracker_asked(ledger: Ledger, alert: Any) -> None:
-    ledger.trackers.setdefault(redacted(alert.url), TrackerFact(redacted(alert.url)))
+    ledger.trackers.setdefault(plain_url(alert.url), TrackerFact(plain_url(alert.url)))
 
 
 def _listens(ledger: Ledger, alert: Any) -> None:

@@ -114,6 +114,12 @@ class SwarmFetcher:
             self._wanted = vector
             if changes and not (self._is_away or self._is_closed):
                 self._handle.prioritize_pieces(changes)
+            believed = [
+                piece for piece, (wanted, given) in enumerate(zip(vector, self._given, strict=True)) if wanted and given
+            ]
+        for piece in believed:  # by the library only: the landing has dropped it, or checks it just now
+            if not self.landing.has(piece):
+                self._verifier.add(piece)
 
     def facts(self) -> SwarmFacts:
         """Give a snapshot of the counters; the session's are counted in."""

@@ -8,19 +8,17 @@ Source: reliability study 3.6.
 
 from __future__ import annotations
 
-import ipaddress
 import socket
-from urllib.parse import urlsplit
 
 from kilotar.errors import UsageError
 from kilotar.events import Trouble
 from kilotar.model.fetching import Tell
 from kilotar.model.profile import LAST_PORT
+from kilotar.parse.address import check_url, plain_url
 
 __all__ = ["endpoints", "usable"]
 
-SCHEMES = {"http", "https", "udp"}
-LOCAL_NAMES = (".local", ".localhost", ".internal", ".lan")
+SCHEMES = frozenset({"http", "https", "udp"})
 
 Endpoint = tuple[str, int]
 
@@ -37,30 +35,13 @@ def usable(
     asked: dict[str, int] = dict.fromkeys(more, 0)
     for tier, urls in enumerate(tiers, start=1):
         for url in urls:
-            reason = _refusal(url, allow_private)
+            reason = check_url(url, SCHEMES, allow_private=allow_private)
             if reason:
-                tell(Trouble("tracker-refused", url, reason, "--allow-private lets trackers of this network pass"))
+                advice = "--allow-private lets trackers of this network pass"
+                tell(Trouble("tracker-refused", plain_url(url), reason, advice))
             else:
                 asked.setdefault(url, tier)
     return list(asked.items())
-
-
-def _refusal(url: str, allow_private: bool) -> str:
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError as error:
-        return f"no address: {error}"
-    if parts.scheme not in SCHEMES or not host:
-        return "not http, https or udp"
-    return "" if allow_private or not _is_private(host) else "points into a private network"
-
-
-def _is_private(host: str) -> bool:
-    try:
-        return not ipaddress.ip_address(host).is_global
-    except ValueError:
-        return host == "localhost" or host.endswith(LOCAL_NAMES) or "." not in host
 
 
 def endpoints(peers: tuple[str, ...]) -> list[Endpoint]:

@@ -1,0 +1,61 @@
+"""Fixtures of the tests with real peers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from kilotar.events import Trouble
+from kilotar.model.fetching import Landing, PieceWish
+from kilotar.model.profile import ClientOptions, Profile
+from kilotar.sources.torrent import Swarm, SwarmFetcher
+from tests.need import need_module
+from tests.peers.lab import OPTIONS, Archive, Lab, archive_of, lab
+
+MIB = 1 << 20
+Join = Callable[..., SwarmFetcher]
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Lab]:
+    """Be in a network of one's own."""
+    need_module("libtorrent")
+    (tmp_path / "lab").mkdir()
+    with lab(tmp_path / "lab") as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Archive:
+    """Give an archive of 16 MiB and a bit, in pieces of 256 KiB."""
+    return archive_of(tmp_path_factory.mktemp("archive") / "of", 16 * MIB + 12_345)
+
+
+@pytest.fixture
+def told() -> list[Trouble]:
+    """Collect what the swarm tells."""
+    return []
+
+
+@pytest.fixture
+def join(here: Lab, tmp_path: Path, told: list[Trouble]) -> Iterator[Join]:
+    """Give a function that joins the swarm of an archive, wanting all of it if not told otherwise."""
+    swarms: list[Swarm] = []
+
+    def _join(
+        archive: Archive,
+        landing: Landing,
+        options: ClientOptions = OPTIONS,
+        profile: Profile | None = None,
+        wish: PieceWish | None = None,
+    ) -> SwarmFetcher:
+        swarms.append(Swarm(options, profile or Profile(), tmp_path / "state", told.append))
+        fetcher = swarms[-1].add(archive.torrent, landing)
+        fetcher.want(PieceWish(wanted=(range(archive.torrent.table.count),)) if wish is None else wish)
+        return fetcher
+
+    yield _join
+    for swarm in swarms:
+        swarm.close()
