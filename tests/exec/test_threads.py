@@ -1,5 +1,6 @@
 """Threads give each task one result, and never hold up the end."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -114,3 +115,19 @@ def test_a_failure_comes_when_its_turn_comes() -> None:
     assert next(answers) == 1
     with pytest.raises(ZeroDivisionError):
         next(answers)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there has a thread a niceness of its own")
+def test_nicer_threads_give_way_to_the_others_of_the_process() -> None:
+    def niceness() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    inbox: SimpleQueue[TaskResult] = SimpleQueue()
+    usual = niceness()
+    with ThreadExecutor(1, inbox.put, niceness=1) as nicer, ThreadExecutor(1, inbox.put) as other:
+        nicer.submit("nicer", niceness)
+        other.submit("other", niceness)
+        results = [inbox.get(timeout=BOUND_S) for _ in range(2)]
+    found = {result.key: result.value for result in results if isinstance(result, TaskEnded)}
+    assert found == {"nicer": min(19, usual + 1), "other": usual}
+    assert niceness() == usual

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -315,3 +317,15 @@ def test_a_signal_while_a_record_is_written_waits_until_it_is() -> None:
     written = [act.removeprefix("write ") for act in stage.acts if act.startswith("write")]
     assert stage.recorded == written
     assert "seal" not in stage.acts
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there has a thread a niceness of its own")
+@pytest.mark.parametrize("proved", [False, True])
+def test_writers_give_way_to_a_proof_and_to_nothing_else(proved: bool) -> None:
+    def note() -> None:
+        found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) > usual)
+
+    usual = os.getpriority(os.PRIO_PROCESS, 0)
+    found: list[bool] = []
+    Stage({f"write {step.key}": note for step in STEPS}).run(proved=proved)
+    assert found == [not proved and usual < 19] * 3

@@ -33,7 +33,7 @@ Options = NoOptions
 
 def place(sample: Sample) -> str:
     """Give `<split>/<wnid>/<name>`, or `<split>/<name>` for an image without a class."""
-    return "/".join(word for word in (str(sample.split), sample.wnid, sample.name) if word)
+    return f"{sample.split}/{sample.wnid}/{sample.name}" if sample.wnid else f"{sample.split}/{sample.name}"
 
 
 def place_annotation(annotation: Annotation) -> str:

@@ -19,7 +19,7 @@ from kilotar.model.edition import Archive, Edition
 from kilotar.model.sample import Extent, Sample, Split
 from kilotar.model.table import Part, Rows, RowsBuilder
 from kilotar.plan.steps import StepDone
-from kilotar.sources.local import identify
+from kilotar.sources.local import is_still
 from kilotar.store.index import IndexFolder, PartSpan
 from kilotar.store.staging import Staging
 from kilotar.work.indexing import MemberBytes, walk_part
@@ -63,16 +63,14 @@ class PartTask:
 class Listing:
     """The files of a step as they are written: counts, the digest of their list, and the folder that holds them."""
 
-    images: int = 0
     size_bytes: int = 0
     linked: int = 0
-    _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
+    _lines: list[str] = field(default_factory=list)
     _parents: set[str] = field(default_factory=set)
 
     def add(self, path: str, size_bytes: int, sha256: bytes) -> None:
-        self.images += 1
         self.size_bytes += size_bytes
-        self._digest.update(f"{sha256.hex()} {size_bytes} {path}\n".encode("ascii"))
+        self._lines.append(f"{sha256.hex()} {size_bytes} {path}\n")
         self._parents.add(path.rpartition("/")[0])
 
     def done(self, key: str, findings: tuple[Finding, ...], *, one_class: bool) -> StepDone:
@@ -81,9 +79,9 @@ class Listing:
         written = 0 if self.linked else self.size_bytes
         return StepDone(
             key,
-            self.images,
+            len(self._lines),
             self.size_bytes,
-            self._digest.hexdigest(),
+            hashlib.sha256("".join(self._lines).encode("ascii")).hexdigest(),
             folder,
             exclusive,
             written,
@@ -103,7 +101,7 @@ class _PartReader:
 
     def walk(self) -> Iterator[tuple[Sample, memoryview]]:
         task = self._task
-        if str(identify(task.path)) != task.index.identity.file:
+        if not is_still(task.path, task.index.identity.file):
             raise ArchiveRefused(f"{task.path} changed while it was read", fix="let its writer end, then run again")
         for member in walk_part(task.path, task.span, task.about, self.findings.append):
             name, offset, data = member.name, member.offset, member.data
