@@ -69,7 +69,7 @@ class GeneratedTrain:
         self.tars = tuple(_lay_out(classes, sizes))
         self._starts = [tar.header_at for tar in self.tars]
         self._end = self.tars[-1].stop
-        self.size_bytes = size_bytes or self._end + RECORD
+        self.size_bytes = size_bytes or _whole_records(self._end + 1024)
 
     def tar(self, wnid: str) -> ClassTar:
         return next(tar for tar in self.tars if tar.wnid == wnid)

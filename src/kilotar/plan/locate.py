@@ -93,7 +93,8 @@ class Locator:
         self._ranks = {synset.wnid: rank for rank, synset in enumerate(classes)}
         self._wnids = tuple(self._ranks)
         self._seen: set[int] = set()
-        self._hunts = {rank: Hunt(table, self._seen) for rank in sorted({self._ranks[wnid] for wnid in wanted})}
+        self._wanted = dict.fromkeys(sorted(self._ranks[wnid] for wnid in wanted))  # not located or missed yet
+        self._looking: dict[int, Hunt] = {}
         self._glimpser = Glimpser(archive, table.size_bytes, frozenset(self._ranks))
         self._sightings = Sightings(table.size_bytes, [synset.train_images for synset in classes])
         self._outer = OuterHeaders(self._glimpser, table.size_bytes, self._ranks)
@@ -111,7 +112,7 @@ class Locator:
     @property
     def pending(self) -> tuple[str, ...]:
         """The wanted classes that were neither located nor told to be missing yet."""
-        return tuple(self._wnids[rank] for rank in self._hunts)
+        return tuple(self._wnids[rank] for rank in self._wanted)
 
     def next(self) -> Step:
         """Give what is to be told or done next. Without new bytes a `Probe` stays the same."""
@@ -150,11 +151,14 @@ class Locator:
         """Tell a position whose both ends were read; of a class that nobody wants it is learnt."""
         position = Position(header.at, header.next_at, header.stop, header.wnid)
         self._learnt[header.wnid] = position
-        if self._hunts.pop(rank, None):
+        if self._hints.get(header.wnid, position) != position:
+            self._distrust(self._hints[header.wnid])
+        if rank in self._wanted:
+            del self._wanted[rank]
             self._told.append(Located(position))
 
     def _miss(self, rank: int) -> None:
-        del self._hunts[rank]
+        del self._wanted[rank]
         self._tell("missing", f"it holds no tar of class {self._wnids[rank]}")
 
     def _lose(self, why: str) -> None:
@@ -190,11 +194,11 @@ class Locator:
     def _pursue_all(self) -> tuple[int, ...]:
         if self._walk:
             return self._go_on(self._walk)
-        return tuple(dict.fromkeys(piece for rank in tuple(self._hunts) for piece in self._pursue(rank)))
+        return tuple(dict.fromkeys(piece for rank in tuple(self._wanted) for piece in self._pursue(rank)))
 
     def _pursue(self, rank: int) -> tuple[int, ...]:
         pieces: tuple[int, ...] = ()
-        while rank in self._hunts and not pieces:
+        while rank in self._wanted and not pieces:
             if rank in self._headers:
                 pieces = self._close(rank)
             elif self._wnids[rank] in self._hints:
@@ -233,16 +237,17 @@ class Locator:
         return self._have[row - 1] if row else -1
 
     def _search(self, rank: int) -> tuple[int, ...]:
-        """Look where the class tar may begin."""
+        """Look where the class tar may begin; where it is not, the class tar before it proves that it is missing."""
         bracket = self._sightings.bracket(rank)
         if bracket.start > bracket.stop:
             raise Contradiction(f"class tars overlap at byte {bracket.stop}")
-        pieces = self._hunts[rank].look(bracket)
-        if not pieces and bracket.is_inside:
+        pieces = self._looking.setdefault(rank, Hunt(self._table, self._seen)).look(bracket)
+        if pieces:
+            return pieces
+        if bracket.is_inside:
             raise Contradiction(f"{self._wnids[rank]} has an image before byte {bracket.stop}, and no tar")
-        if not pieces:
-            self._miss(rank)
-        return pieces
+        is_next = bracket.below < 0 or bracket.below in self._headers
+        return self._step_up(rank) if is_next else self._search(bracket.below)
 
     def _piece(self, at: int) -> int:
         return at // self._table.piece_bytes
@@ -283,13 +288,13 @@ class Locator:
     # The walk
 
     def _go_on(self, walk: Walk) -> tuple[int, ...]:
-        while self._hunts:
+        while self._wanted:
             found = walk.step()
             if isinstance(found, Missing):
                 return (self._piece(found.at),)
             if isinstance(found, Mark):
                 self._locate(self._ranks[found.wnid], found)
             else:
-                for rank in tuple(self._hunts):
+                for rank in tuple(self._wanted):
                     self._miss(rank)
         return ()

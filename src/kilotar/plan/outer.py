@@ -51,6 +51,7 @@ class OuterHeaders:
         self._wnids = wnids
         self._blocks: dict[int, bytes] = {}
         self._missing: set[int] = set()
+        self._tails: list[tuple[int, int, int]] = []  # near the end: start and stop of bytes seen, zeros from where on
 
     def want(self, at: int) -> None:
         """Ask for a block that will be needed."""
@@ -62,6 +63,9 @@ class OuterHeaders:
         for at in [at for at in self._missing if start <= at and at + BLOCK <= start + len(data)]:
             self._blocks[at] = bytes(data[at - start : at - start + BLOCK])
             self._missing.discard(at)
+        stop = start + len(data)
+        if stop > self._size_bytes - LONGEST_TAIL_BYTES:
+            self._tails.append((start, stop, start + len(bytes(data).rstrip(b"\0"))))
 
     def at(self, at: int) -> Mark | Missing | End:
         """Give the header of the class tar that begins at an offset, or behind odd members there.
@@ -74,19 +78,30 @@ class OuterHeaders:
             if at not in self._blocks:
                 self._missing.add(at)
                 return Missing(at)
+            if self._blocks[at] == ZERO_BLOCK:
+                return self._end(at)
             mark = self._read(self._blocks[at], at)
-            if isinstance(mark, End) or (mark.is_outer and mark.wnid in self._wnids):
+            if mark.is_outer and mark.wnid in self._wnids:
                 return mark
             if not mark.is_outer and mark.wnid:
                 raise Contradiction(f"an image of {mark.wnid} at byte {at}, where a class tar must begin")
             at = mark.beyond
         raise Contradiction(f"{_MOST_ODD} members in a row before byte {at} are no class tars")
 
-    def _read(self, block: bytes, at: int) -> Mark | End:
-        if block == ZERO_BLOCK:
-            if self._size_bytes - at > LONGEST_TAIL_BYTES:
-                raise Contradiction(f"zeros at byte {at}, where a class tar must begin")
-            return End()
+    def _end(self, at: int) -> Missing | End:
+        """Tell whether all bytes from `at` on are zeros."""
+        if self._size_bytes - at > LONGEST_TAIL_BYTES:
+            raise Contradiction(f"zeros at byte {at}, where a class tar must begin")
+        while at < self._size_bytes:
+            tail = next((tail for tail in self._tails if tail[0] <= at < tail[1]), None)
+            if tail is None:
+                return Missing(at)
+            if tail[2] > at:
+                raise Contradiction(f"zeros at byte {at} and other bytes behind them, where a class tar must begin")
+            at = tail[1]
+        return End()
+
+    def _read(self, block: bytes, at: int) -> Mark:
         try:
             return self._glimpser.read(block, at)
         except ArchiveRefused as refused:

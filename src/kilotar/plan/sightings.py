@@ -22,12 +22,15 @@ _LEAN = 0.7  # a look into the class that is sought is no loss, its bytes are wa
 class Bracket:
     """The bytes `[start, stop)` in which the header of a class must begin, and the best guess where.
 
-    `is_inside` says that an image of the class was seen at `stop`, so that the class must be there.
+    Attributes:
+        below:     the class seen last before it, -1 for none.
+        is_inside: an image of the class was seen at `stop`, so that the class must be there.
     """
 
     start: int
     stop: int
     guess: int
+    below: int
     is_inside: bool
 
 
@@ -67,11 +70,12 @@ class Sightings:
         start, low = self._low(row)
         stop, high, is_inside = self._high(row, rank)
         target = self._before[rank]
-        if (is_inside and row and self._ranks[row - 1] == rank - 1) or high <= low:
+        below = self._ranks[row - 1] if row else -1
+        if (is_inside and below == rank - 1) or high <= low:
             share = _LEAN
         else:
             share = min(1.0, max(0.0, (target - low) / (high - low)))
-        return Bracket(start, stop, start + int((stop - start) * share), is_inside)
+        return Bracket(start, stop, start + int((stop - start) * share), below, is_inside)
 
     def _low(self, row: int) -> tuple[int, float]:
         """Give the first byte that is not known to lie before the class, and the weight of what lies before it."""
