@@ -16,6 +16,7 @@ from kilotar.sources.metadata import (
     Wanted,
     find_torrent,
     given_place,
+    infohash_of,
     saved_place,
     site_place,
     swarm_place,
@@ -110,6 +111,15 @@ def test_a_file_that_a_person_gave_is_taken_or_refused_and_never_replaced(tmp_pa
     (tmp_path / "good.torrent").write_bytes(GOOD)
     found = find_torrent(WANTED, [given_place(tmp_path / "good.torrent"), swarm_place(never)], lambda event: None)
     assert found.to_save == GOOD
+
+
+def test_a_given_file_tells_for_which_archive_it_is_by_its_infohash(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(GOOD)
+    (tmp_path / "y").write_bytes(b"<html>")
+
+    assert infohash_of(tmp_path / "x") == WANTED.infohash
+    with pytest.raises(TorrentRefused, match="web page"):
+        infohash_of(tmp_path / "y")
 
 
 def test_the_size_that_is_known_must_be_that_of_the_torrent() -> None:

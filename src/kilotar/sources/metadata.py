@@ -17,7 +17,17 @@ from kilotar.model.pieces import Torrent
 from kilotar.parse.bencode import MAX_BYTES
 from kilotar.parse.torrent import parse_info, parse_torrent, write_torrent
 
-__all__ = ["Found", "Place", "Wanted", "find_torrent", "given_place", "saved_place", "site_place", "swarm_place"]
+__all__ = [
+    "Found",
+    "Place",
+    "Wanted",
+    "find_torrent",
+    "given_place",
+    "infohash_of",
+    "saved_place",
+    "site_place",
+    "swarm_place",
+]
 
 Get = Callable[[str, int], bytes]
 AskSwarm = Callable[[], bytes | None]
@@ -77,6 +87,14 @@ class Found:
 def given_place(path: Path) -> Place:
     """Give the file that a person named; that it is not there is an error of usage."""
     return Place(f"the file {path}", lambda: _read(path, must_exist=True), is_given=True)
+
+
+def infohash_of(path: Path) -> str:
+    """Give the infohash of a .torrent file, to tell for which archive a person gave it.
+
+    Raises: UsageError where it is not there; TorrentRefused; MachineError.
+    """
+    return parse_torrent(_read(path, must_exist=True) or b"", infohash="").table.infohash
 
 
 def saved_place(path: Path) -> Place:
