@@ -51,7 +51,7 @@ def test_the_hash_is_of_the_bytes_as_they_came_also_with_keys_that_nobody_knows(
 
 
 def test_a_site_may_add_keys_outside_in_any_order() -> None:
-    data = b"d4:info" + encode(GOOD) + b"8:announce20:http://example.org/ae"
+    data = b"d4:info" + encode(GOOD) + b"8:announce20:http://example.org/ae\r\n"
 
     assert parse_torrent(data, infohash=digest(GOOD)).trackers == (("http://example.org/a",),)
 
@@ -67,7 +67,7 @@ def test_a_site_may_add_keys_outside_in_any_order() -> None:
         (b"d14:failure reason17:Invalid info_hashe", "Invalid info_hash"),
         (b"de", "no info"),
         (file(GOOD)[:-1], "byte"),
-        (file(GOOD) + b"\n", "follow"),
+        (file(GOOD) + b"x", "follow"),
         (b"d4:info" + b"l" * 5000, "deeper"),
     ],
 )

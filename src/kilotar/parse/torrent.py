@@ -58,7 +58,8 @@ def parse_torrent(
     """
     if data[:1] != b"d":
         _refuse("this is not a .torrent", describe_body(data))
-    outer = read_dictionary(data, sorted_keys=False)  # only the inner part is hashed, and sites add to the outer one
+    # Only the inner part is hashed; sites add keys to the outer one, and line ends behind it.
+    outer = read_dictionary(data.rstrip(b"\r\n"), sorted_keys=False)
     if b"info" not in outer.spans:
         _refuse("this is not a .torrent", _failure(outer.values))
     if b"piece layers" in outer.values:
