@@ -100,6 +100,12 @@ class Archive:
         pairs = (("sha256", self.sha256), ("sha1", self.sha1), ("md5", self.md5))
         return next(((name, value) for name, value in pairs if value), ("", ""))
 
+    @property
+    def published(self) -> frozenset[str]:
+        """Every published "algorithm:digest" that proves the file; "btih" is the infohash, by its pieces."""
+        pairs = (("sha256", self.sha256), ("sha1", self.sha1), ("md5", self.md5), ("btih", self.infohash))
+        return frozenset(f"{name}:{value}" for name, value in pairs if value)
+
     def member_pattern(self) -> re.Pattern[str]:
         """The compiled `member` expression; use `fullmatch`."""
         return re.compile(self.member, re.ASCII)

@@ -205,7 +205,7 @@ class Proof:
             if at - told >= _PROGRESS_BYTES or at >= total:
                 on_landed(at)
                 told = at
-        if identify(self._archive.path) != self._archive.identity:
+        if not is_still(self._archive.path, str(self._archive.identity)):
             raise ArchiveRefused(
                 f"{self._archive.path} changed while it was read", fix="let its writer end, then run again"
             )

@@ -22,7 +22,7 @@ from kilotar.plan.schedule import Command, Happening, Scheduler
 from kilotar.plan.steps import Step, StepDone
 from kilotar.work.signals import interrupts_as_messages
 
-__all__ = ["Engine", "Job", "ProofTask"]
+__all__ = ["Engine", "Job", "ProofTask", "TellSteps"]
 
 log = logging.getLogger(__name__)
 _PROOF, _OUTLINE, _COMMIT = "proof:", "outline:", "commit"

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from kilotar.errors import KilotarError
 from kilotar.events import Trouble
 from kilotar.model.fetching import Fetcher, HttpFacts, PieceWish, SwarmFacts, Tell
 from kilotar.model.profile import Profile
+from kilotar.sources.external import External
 from kilotar.store.pieces import PieceFile
 
 __all__ = ["Fleet", "Ways"]
@@ -39,6 +41,11 @@ class Ways:
     reserve: Mapping[str, MakeServer] = field(default_factory=dict)
     explain: Callable[[SwarmFacts | None, tuple[HttpFacts, ...]], tuple[Trouble, ...]] = _explain_nothing
 
+    @property
+    def is_none(self) -> bool:
+        """Whether nothing may be fetched."""
+        return self.swarm is None and not self.servers and not self.reserve
+
 
 class Fleet:
     """The fetchers of one archive.
@@ -65,6 +72,11 @@ class Fleet:
     def swarm_moves(self) -> bool:
         facts = self._swarm.facts() if self._swarm is not None else None
         return isinstance(facts, SwarmFacts) and facts.rate_bytes_s > 0
+
+    @property
+    def failure(self) -> KilotarError | None:
+        """Why an installed client brings nothing any more."""
+        return self._swarm.failure if isinstance(self._swarm, External) else None
 
     def use_profile(self, profile: Profile) -> None:
         """Start the client of peers, or start it anew with another profile."""

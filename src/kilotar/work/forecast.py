@@ -13,6 +13,7 @@ from kilotar.model.report import Forecast, ForecastStep
 from kilotar.plan.steps import Reason, Step
 from kilotar.store.index import PartSpan
 from kilotar.store.workspace import Workspace
+from kilotar.work.downloads import Downloads
 from kilotar.work.gathering import count_images
 from kilotar.work.linking import find_tree, finished_trees
 from kilotar.work.output import BOXES, Output
@@ -27,7 +28,13 @@ _ENTRY_BYTES = 64  # of a second name in its folder
 
 
 def forecast_run(
-    request: Request, surveyed: Survey, outputs: tuple[Output, ...], workspace: Workspace, *, measure: bool
+    request: Request,
+    surveyed: Survey,
+    outputs: tuple[Output, ...],
+    workspace: Workspace,
+    downloads: Downloads,
+    *,
+    measure: bool,
 ) -> Forecast:
     """Give the forecast of a run; with `measure` the disk is written for at most two seconds.
 
@@ -37,7 +44,9 @@ def forecast_run(
     rate = measure_disk(nearest_folder(place)) if measure else ASSUMED_RATE
     every = sum(count_images(a, span) for a in surveyed.archives for span in a.chosen_parts(surveyed.chosen))
     trees = list(finished_trees(workspace))
-    steps: list[ForecastStep] = []
+    steps = [
+        _get(archive, surveyed, downloads, rate) for archive in surveyed.archives if downloads.lacks(archive.local)
+    ]
     for output in outputs:
         tree = find_tree(output, trees, request.link)
         shares = tree is not None and output.shares_tree_with(tree)
@@ -46,6 +55,14 @@ def forecast_run(
         steps.append(_line(output.name, surveyed, waiting, side_bytes, rate, links=tree is not None))
         trees.append(output)
     return forecast(place, steps, every, rate)
+
+
+def _get(archive: SurveyedArchive, surveyed: Survey, downloads: Downloads, rate: DiskRate) -> ForecastStep:
+    """Give the line of an archive that is to be fetched; nobody knows how fast it comes."""
+    spans = archive.chosen_parts(surveyed.chosen)
+    wanted = sum(span.stop - span.start for span in spans) if surveyed.chosen and spans else archive.local.size_bytes
+    missing = max(0, wanted - downloads.landed_bytes(archive.local))
+    return ForecastStep(f"get {archive.local.name}", missing, missing, 1, 0, rate.seconds(missing, 1))
 
 
 def _line(

@@ -8,6 +8,7 @@ whose content changed since the journal was begun is refused with both digests.
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 from kilotar.errors import DigestMismatch, LayoutRefused, SettingsDiffer
@@ -18,7 +19,9 @@ from kilotar.model.sample import Split
 from kilotar.sources.local import FileIdentity, LocalArchive, Proof, find_archives, find_loose, refuse_unpublished
 from kilotar.store.journal import Journal, Recollection
 from kilotar.store.workspace import InputRecord, Workspace
+from kilotar.work.downloads import Downloads
 from kilotar.work.engine import ProofTask
+from kilotar.work.request import Fetching
 
 __all__ = ["Inputs", "image_archives"]
 
@@ -40,6 +43,7 @@ class Inputs:
         journal:   what the root knows of archives; a recollection for one who only looks.
         unverified: whether files that are not the published ones may be used.
         emit:      is told of every proof.
+        downloads: archives that come piece by piece.
     """
 
     def __init__(
@@ -50,7 +54,9 @@ class Inputs:
         *,
         unverified: bool,
         emit: Emit,
+        downloads: Downloads,
     ) -> None:
+        self.downloads = downloads
         self._edition = edition
         self._unverified = unverified
         self._emit = emit
@@ -59,17 +65,51 @@ class Inputs:
         self.found: dict[str, LocalArchive] = {}
 
     @classmethod
-    def open(cls, workspace: Workspace, edition: Edition, *, unverified: bool, emit: Emit) -> Inputs:
-        """Give inputs for a run that holds the lock: what it finds out is remembered. Raises MachineError."""
-        return cls(workspace, edition, Journal(workspace.inputs, InputRecord), unverified=unverified, emit=emit)
+    def open(
+        cls,
+        workspace: Workspace,
+        edition: Edition,
+        *,
+        unverified: bool,
+        emit: Emit,
+        fetching: Fetching | None = None,
+    ) -> Inputs:
+        """Give inputs for a run that holds the lock: what it finds out is remembered, what is missing may be fetched.
+
+        Raises: MachineError.
+        """
+        journal = Journal(workspace.inputs, InputRecord)
+        downloads = Downloads(workspace, edition, fetching, emit, writable=True)
+        return cls(workspace, edition, journal, unverified=unverified, emit=emit, downloads=downloads)
 
     @classmethod
-    def look(cls, workspace: Workspace, edition: Edition, *, unverified: bool, emit: Emit) -> Inputs:
-        """Give inputs for one who only looks: nothing is written, and no lock is needed. Raises MachineError."""
-        return cls(workspace, edition, Recollection(workspace.inputs, InputRecord), unverified=unverified, emit=emit)
+    def look(
+        cls,
+        workspace: Workspace,
+        edition: Edition,
+        *,
+        unverified: bool,
+        emit: Emit,
+        fetching: Fetching | None = None,
+    ) -> Inputs:
+        """Give inputs for one who only looks: nothing is written or fetched, and no lock is needed.
+
+        Raises: MachineError.
+        """
+        journal = Recollection(workspace.inputs, InputRecord)
+        downloads = Downloads(workspace, edition, fetching, emit, writable=False)
+        return cls(workspace, edition, journal, unverified=unverified, emit=emit, downloads=downloads)
 
     def close(self) -> None:
+        self.downloads.close()
         self._journal.close()
+
+    def settle(self) -> None:
+        """Give what was fetched whole its own name, and remember it there. Raises MachineError."""
+        for download in self.downloads.settle():
+            if download.about.name in self.found:
+                self.found[download.about.name] = download.local
+                self._remember(download.local)
 
     def find(self, folder: Path | None, splits: tuple[Split, ...]) -> tuple[LocalArchive, ...]:
         """Find one archive of images a split, in `folder` or where the journal remembers them.
@@ -77,7 +117,8 @@ class Inputs:
         Raises: LayoutRefused, DigestMismatch.
         """
         wanted = image_archives(self._edition, splits)
-        present = {archive.name: archive for archive in self._look(folder, wanted)}
+        came = {about.name: download.local for about in wanted if (download := self.downloads.find(about))}
+        present = {archive.name: archive for archive in self._look(folder, wanted)} | came
         chosen = tuple(self._first(split, wanted, present, folder) for split in splits)
         for archive in chosen:
             if not self._unverified:
@@ -110,12 +151,15 @@ class Inputs:
         for name in names:
             if name in present:
                 return present[name]
+        fetched = self.downloads.fetch(tuple(a for a in wanted if a.split is split))
+        if fetched is not None:
+            return fetched
         where = folder or f"{self._root}, nor where this root found its archives before"
         raise LayoutRefused(
             f"the archive of the {split} images is not in {where}",
             seen=f"looked for {', '.join(names) or 'nothing: the edition names none'}; there: "
             + (", ".join(sorted(present)) or "none of the archives"),
-            fix="give the folder with --from, or leave the split out with --splits",
+            fix="give the folder with --from, fetch it with --from torrent, or leave the split out with --splits",
         )
 
     def _record_of(self, name: str) -> InputRecord | None:
@@ -176,15 +220,24 @@ class Inputs:
 
     def proofs(self) -> dict[str, ProofTask]:
         """Give the proofs that are still to be made of the archives found."""
-        return {name: self.proof(archive) for name, archive in self.found.items() if not self.is_proved(archive)}
+        waiting = {name: archive for name, archive in self.found.items() if self._is_unproved(archive)}
+        return {name: self.proof(archive) for name, archive in waiting.items()}
+
+    def _is_unproved(self, archive: LocalArchive) -> bool:
+        download = self.downloads.get(archive.name)
+        grows = download is not None and not download.is_settled
+        return grows or not self.is_proved(archive)
 
     def proof(self, archive: LocalArchive) -> ProofTask:
-        """Give the proof of an archive as work for the engine."""
+        """Give the proof of an archive as work for the engine: a pass over its bytes, or their arrival."""
+        download = self.downloads.get(archive.name)
+        if download is not None:
+            return download.proof(partial(self._judge, archive))
         algorithm = archive.about.digest[0] or DEFAULT_ALGORITHM
         proof = Proof(archive, algorithm)
         return ProofTask(
             lambda landed: proof.run(lambda stop: landed(0, stop)),
-            lambda digest: self._judge(archive, algorithm, digest),
+            partial(self._judge, archive, algorithm),
             proof.allow,
             proof.cancel,
             archive.size_bytes,
@@ -192,7 +245,7 @@ class Inputs:
 
     def _judge(self, archive: LocalArchive, algorithm: str, digest: str) -> None:
         expected = archive.about.digest[1]
-        published = bool(expected) and digest == expected
+        published = f"{algorithm}:{digest}" in archive.about.published
         if expected and not published and not self._unverified:
             raise DigestMismatch(
                 f"{archive.path} is not the published {archive.name}",

@@ -7,11 +7,12 @@ of this root is linked instead of written again; what is recorded is not done ag
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from kilotar.errors import DigestMismatch
-from kilotar.events import Emit
+from kilotar.events import Emit, Finding
 from kilotar.plan.schedule import Scheduler
 from kilotar.plan.steps import Reason, Step, StepDone
 from kilotar.store.index import PartSpan
@@ -19,10 +20,11 @@ from kilotar.store.staging import remove_tree
 from kilotar.store.workspace import Workspace
 from kilotar.work.annotations import AnnotationTask, write_annotations
 from kilotar.work.completing import complete, findings_of
-from kilotar.work.engine import Engine, Job
+from kilotar.work.engine import Engine, Job, TellSteps
 from kilotar.work.gathering import Gatherer
 from kilotar.work.inputs import Inputs
 from kilotar.work.output import BOXES, Output
+from kilotar.work.planning import plan_steps
 from kilotar.work.survey import Survey, SurveyedArchive
 from kilotar.work.tables import join_part
 from kilotar.work.tasks import TreeChanged, link_part, write_part
@@ -66,6 +68,13 @@ class Making:
         self._output = output
         self._source = source
         self._staging = output.staging
+        self._parts = {
+            archive.step(span).key: (archive, span)
+            for archive in setting.survey.archives
+            for span in archive.outline.parts
+        }
+        self._grown: dict[str, tuple[PartSpan, ...]] = {}
+        self._found: list[Finding] = []
         self._journal = output.journal(setting.workspace)
 
     @property
@@ -73,8 +82,8 @@ class Making:
         """The latest record of every step of this output."""
         return tuple({record.key: record for record in self._journal.records}.values())
 
-    def run(self) -> None:
-        """Make it, or go on making it.
+    def run(self) -> Survey:
+        """Make it, or go on making it; give the survey with the parts that became known on the way.
 
         Raises: KilotarError; KeyboardInterrupt after a clean stop.
         """
@@ -86,14 +95,18 @@ class Making:
             self._staging.open()
             waiting = [] if shares else self._waiting()
             proofs = self._setting.inputs.proofs()
+            growing = {a.local.name: a for a in self._setting.survey.archives if a.growth is not None}
             scheduler = Scheduler(
                 map(self._as_scheduled, waiting),
                 {name: proof.total_bytes for name, proof in proofs.items()},
                 landed={a.local.name: a.local.size_bytes for a in self._setting.survey.archives},
+                growing=growing,
                 slots=self._setting.slots,
             )
-            job = Job(scheduler, self._write, proofs, self._commit, self._record, self._seal)
+            outlines = {name: partial(self._grow, archive, shares) for name, archive in growing.items()}
+            job = Job(scheduler, self._write, proofs, self._commit, self._record, self._seal, outlines)
             Engine(job, self._setting.slots, self._setting.emit).run()
+            return self._settled()
         except DigestMismatch:
             remove_tree(self._staging.folder)  # not the published images: nobody wants them
             raise
@@ -101,8 +114,36 @@ class Making:
             self._journal.close()
 
     def _waiting(self) -> list[Step]:
-        reasons = self._output.todo(self.records, self._setting.survey.trusted)
+        return self._unrecorded(self._output.steps)
+
+    def _unrecorded(self, steps: tuple[Step, ...]) -> list[Step]:
+        """Give those of some steps that are to be done."""
+        reasons = replace(self._output, steps=steps).todo(self.records, self._setting.survey.trusted)
         return [step for step, reason in reasons if reason is not Reason.RECORDED]
+
+    def _grow(self, archive: SurveyedArchive, shares: bool, tell: TellSteps) -> None:
+        """Tell the steps of an archive that arrives, as its parts become known."""
+        assert archive.growth is not None
+        chosen, edition = self._setting.survey.chosen, archive.join.edition
+
+        def on_part(span: PartSpan) -> None:
+            key = archive.step(span).key
+            is_chosen = chosen is None or not span.wnid or span.wnid in chosen
+            if key not in self._parts and is_chosen and (not span.wnid or span.wnid in edition.by_wnid):
+                self._parts[key] = (archive, span)
+                tell(() if shares else tuple(map(self._as_scheduled, self._unrecorded((archive.step(span),)))))
+
+        self._grown[archive.local.name] = archive.growth.walk(on_part, self._found.append)
+
+    def _settled(self) -> Survey:
+        """Give the survey with every part that is known now."""
+        if not self._grown:
+            return self._setting.survey
+        survey, grown = self._setting.survey, self._grown
+        archives = tuple(a.grown(grown[a.local.name]) if a.local.name in grown else a for a in survey.archives)
+        late = (finding for archive in archives if archive.local.name in grown for finding in archive.outline.findings)
+        findings = dict.fromkeys((*survey.findings, *late, *self._found))
+        return replace(survey, archives=archives, findings=tuple(findings))
 
     def _as_scheduled(self, step: Step) -> Step:
         """A step that links waits for no bytes of an archive."""
@@ -112,7 +153,7 @@ class Making:
         """Give the work of a step."""
         if key.startswith(BOXES):
             return self._annotation_work(key)
-        archive, span = self._part(key)
+        archive, span = self._parts[key]
         place, staging = self._output.sink.place, self._staging
         task = archive.task(span, self._setting.survey.chosen)
         rows = archive.index.read_part(span) if self._source is not None else None
@@ -128,11 +169,6 @@ class Making:
                 return write_part(task, place, staging)
 
         return link_or_write
-
-    def _part(self, key: str) -> tuple[SurveyedArchive, PartSpan]:
-        split, _, part = key.partition("/")
-        archive = next(a for a in self._setting.survey.archives if a.split == split)
-        return archive, next(span for span in archive.outline.parts if span.key == part)
 
     def _annotation_work(self, key: str) -> Callable[[], StepDone]:
         survey = self._setting.survey
@@ -152,6 +188,12 @@ class Making:
 
     def _seal(self) -> None:
         self._staging.move_into_place()
-        notes = tuple(self._listing(step.key) for step in self._output.steps if step.key.startswith(BOXES))
-        setting = self._setting
-        complete(self._output, setting.survey, setting.inputs, setting.gatherer, notes, findings_of(self.records))
+        output, survey, gatherer = self._output, self._setting.survey, self._setting.gatherer
+        if self._grown:
+            survey = self._settled()
+            gatherer = Gatherer(survey)
+            steps = (*plan_steps(survey), *(step for step in output.steps if step.key.startswith(BOXES)))
+            output = replace(output, steps=steps, planned_steps=len(steps))
+            output.begin()
+        notes = tuple(self._listing(step.key) for step in output.steps if step.key.startswith(BOXES))
+        complete(output, survey, self._setting.inputs, gatherer, notes, findings_of(self.records))

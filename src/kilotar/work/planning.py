@@ -21,7 +21,7 @@ from kilotar.work.output import BOXES, Output, refuse_other_recipe, takes_annota
 from kilotar.work.request import Request
 from kilotar.work.survey import Survey
 
-__all__ = ["plan_outputs"]
+__all__ = ["plan_outputs", "plan_steps"]
 
 
 def plan_outputs(request: Request, surveyed: Survey, workspace: Workspace) -> tuple[Output, ...]:
@@ -77,7 +77,7 @@ def _refuse_let_in(manifest: Manifest, surveyed: Survey, folder: Path, facts: Pa
     digests = dict(manifest.sources)
     for about in (archive.local.about for archive in surveyed.archives):
         algorithm, published = about.digest
-        if published and digests.get(about.name) != f"{algorithm}:{published}":
+        if published and digests.get(about.name) not in about.published:
             raise SettingsDiffer(
                 f"output {manifest.output} in {folder} was made with --unverified",
                 seen=f"{about.name} was {digests.get(about.name)}, published {algorithm}:{published}",
@@ -85,7 +85,11 @@ def _refuse_let_in(manifest: Manifest, surveyed: Survey, folder: Path, facts: Pa
             )
 
 
+def plan_steps(surveyed: Survey) -> tuple[Step, ...]:
+    """Give the steps of an output of images, one a part that is known."""
+    return tuple(step for archive in surveyed.archives for step in archive.steps(surveyed.chosen))
+
+
 def _steps(surveyed: Survey, *, boxes: bool) -> tuple[Step, ...]:
-    images = tuple(step for archive in surveyed.archives for step in archive.steps(surveyed.chosen))
     notes = tuple(Step(f"{BOXES}{box.about.split}", "", 0, 0) for box in surveyed.boxes) if boxes else ()
-    return images + notes
+    return plan_steps(surveyed) + notes

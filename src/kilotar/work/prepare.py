@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kilotar.events import Emit, Outcome, RunStarted, ignore
+from kilotar.model.edition import Edition
 from kilotar.model.report import Forecast, Report, WhyRow
 from kilotar.plan.steps import Reason, Step
 from kilotar.sinks.base import find_sink, parse_options
@@ -21,7 +22,7 @@ from kilotar.store.disks import turns
 from kilotar.store.lock import hold_lock
 from kilotar.store.manifest import read_manifest
 from kilotar.store.workspace import Workspace
-from kilotar.work.ending import telling_end
+from kilotar.work.ending import one_by_one, telling_end
 from kilotar.work.forecast import forecast_run
 from kilotar.work.gathering import Gatherer
 from kilotar.work.inputs import Inputs
@@ -43,7 +44,7 @@ def prepare(request: Request, emit: Emit = ignore) -> Report:
 
     Raises: KilotarError; KeyboardInterrupt after a clean stop, when the same request resumes.
     """
-    started = time.monotonic()
+    started, emit = time.monotonic(), one_by_one(emit)
     for name in request.formats:
         parse_options(find_sink(name), request.options_of(name))  # a wrong word is told before anything is made
     workspace = Workspace(request.root)
@@ -53,18 +54,21 @@ def prepare(request: Request, emit: Emit = ignore) -> Report:
     with (
         telling_end("prepare", emit),
         hold_lock(workspace.lock),
-        closing(Inputs.open(workspace, edition, unverified=request.unverified, emit=emit)) as inputs,
+        closing(_open(request, workspace, edition, emit)) as inputs,
     ):
         workspace.sweep()
         surveyed = survey(request, edition, workspace, inputs, emit)
         outputs = plan_outputs(request, surveyed, workspace)
-        expected = forecast_run(request, surveyed, outputs, workspace, measure=False)
+        foreseen = surveyed.foreseen()
+        planned = plan_outputs(request, foreseen, workspace)
+        expected = forecast_run(request, foreseen, planned, workspace, inputs.downloads, measure=False)
         refuse_when_full(expected)
         workspace.write_facts(settled)
-        steps = sum(len(output.steps) for output in outputs if output.manifest is None)
+        steps = sum(len(output.steps) for output in planned if output.manifest is None)
         images = sum(step.images for step in expected.steps)
         emit(RunStarted("prepare", str(workspace.root), steps, images, expected.write_bytes))
-        made = _make_all(request, surveyed, inputs, outputs, workspace, emit)
+        surveyed, made = _make_all(request, surveyed, inputs, outputs, workspace, emit)
+        inputs.settle()
         return report_run(surveyed, inputs, made, outputs, workspace, time.monotonic() - started)
 
 
@@ -72,10 +76,10 @@ def plan(request: Request, emit: Emit = ignore) -> Forecast:
     """Say what `prepare` would do and need; nothing is changed. Raises as `prepare`, but for terms and space."""
     edition = edition_for(request, Workspace(request.root))
     with _untouched(request.root) as workspace:
-        inputs = Inputs.look(workspace, edition, unverified=request.unverified, emit=emit)
-        surveyed = survey(request, edition, workspace, inputs, emit)
+        inputs = _look(request, workspace, edition, emit)
+        surveyed = survey(request, edition, workspace, inputs, emit).foreseen()
         outputs = plan_outputs(request, surveyed, workspace)
-        return forecast_run(request, surveyed, outputs, workspace, measure=True)
+        return forecast_run(request, surveyed, outputs, workspace, inputs.downloads, measure=True)
 
 
 def why(request: Request, emit: Emit = ignore) -> tuple[WhyRow, ...]:
@@ -83,14 +87,22 @@ def why(request: Request, emit: Emit = ignore) -> tuple[WhyRow, ...]:
     edition = edition_for(request, Workspace(request.root))
     rows: list[WhyRow] = []
     with _untouched(request.root) as workspace:
-        inputs = Inputs.look(workspace, edition, unverified=request.unverified, emit=emit)
-        surveyed = survey(request, edition, workspace, inputs, emit)
+        inputs = _look(request, workspace, edition, emit)
+        surveyed = survey(request, edition, workspace, inputs, emit).foreseen()
         for output in plan_outputs(request, surveyed, workspace):
             tree = find_tree(output, finished_trees(workspace), request.link)
             shares = tree is not None and output.manifest is None and output.shares_tree_with(tree)
             for step, reason in output.todo(output.recorded(workspace), surveyed.trusted):
                 rows.append(_why(output, step, Reason.SHARED if shares else reason))
     return tuple(rows)
+
+
+def _open(request: Request, workspace: Workspace, edition: Edition, emit: Emit) -> Inputs:
+    return Inputs.open(workspace, edition, unverified=request.unverified, emit=emit, fetching=request.fetching)
+
+
+def _look(request: Request, workspace: Workspace, edition: Edition, emit: Emit) -> Inputs:
+    return Inputs.look(workspace, edition, unverified=request.unverified, emit=emit, fetching=request.fetching)
 
 
 def _why(output: Output, step: Step, reason: Reason) -> WhyRow:
@@ -118,14 +130,18 @@ def _make_all(
     outputs: tuple[Output, ...],
     workspace: Workspace,
     emit: Emit,
-) -> tuple[Output, ...]:
-    """Make what is not complete; give the outputs as they are then, in the order asked."""
-    one_by_one = not request.jobs and any(turns(archive.local.path) for archive in surveyed.archives)
-    slots = 1 if one_by_one else request.threads
-    setting = Setting(surveyed, inputs, workspace, Gatherer(surveyed), slots, request.sync, emit)
+) -> tuple[Survey, tuple[Output, ...]]:
+    """Make what is not complete; give the survey with all parts known, and the outputs as they are then, as asked."""
+    turning = not request.jobs and any(turns(archive.local.path) for archive in surveyed.archives)
+    slots = 1 if turning else request.threads
     made: list[Output] = []
-    for output in outputs:
+    for number in range(len(outputs)):
+        output = outputs[number]
         if output.manifest is None:
-            Making(setting, output, find_tree(output, (*made, *finished_trees(workspace)), request.link)).run()
-        made.append(replace(output, manifest=read_manifest(output.facts)))
-    return tuple(made)
+            setting = Setting(surveyed, inputs, workspace, Gatherer(surveyed), slots, request.sync, emit)
+            tree = find_tree(output, (*made, *finished_trees(workspace)), request.link)
+            surveyed = Making(setting, output, tree).run()
+            if surveyed is not setting.survey:
+                outputs = plan_outputs(request, surveyed, workspace)  # parts that arrived meanwhile are steps now
+        made.append(replace(outputs[number], manifest=read_manifest(output.facts)))
+    return surveyed, tuple(made)

@@ -3,15 +3,65 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
 
 from kilotar.errors import UsageError
+from kilotar.model.edition import Archive
+from kilotar.model.profile import ClientOptions
 from kilotar.model.sample import Split
+from kilotar.sources.http.options import HttpOptions
 
-__all__ = ["Request"]
+__all__ = ["Fetching", "Request"]
+
+Way = Literal["torrent", "http"]
+Client = Literal["", "aria2", "transmission"]
 
 MOST_THREADS = 4  # more gain nothing: the kernel is the limit (performance study, section 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetching:
+    """How archives that are not there may be fetched.
+
+    Attributes:
+        way:      "torrent": from peers and web seeds; "http": from web addresses alone.
+        client:   an installed program that fetches from peers instead of the built-in one.
+        client_url: of a Transmission daemon's remote control, "" for the one of this machine.
+        torrents: files that the person gives.
+        urls:     addresses of archives: of the one whose name they end in, or of any.
+        swarm:    options of the client of peers.
+        http:     options of web servers.
+        positions: a table of class tars that somebody has learnt.
+        give_up_after_s: silence after which the run ends; 0 for never.
+        allow_private: trackers and servers may lie in private networks.
+        offline:  ask no site for a .torrent.
+    """
+
+    way: Way = "torrent"
+    client: Client = ""
+    client_url: str = ""
+    torrents: tuple[Path, ...] = ()
+    urls: tuple[str, ...] = ()
+    swarm: ClientOptions = field(default_factory=ClientOptions)
+    http: HttpOptions = field(default_factory=HttpOptions)
+    positions: Path | None = None
+    give_up_after_s: float = 0.0
+    allow_private: bool = False
+    offline: bool = False
+
+    def client_options(self) -> ClientOptions:
+        return replace(self.swarm, allow_private=self.swarm.allow_private or self.allow_private)
+
+    def http_options(self) -> HttpOptions:
+        return replace(self.http, allow_private=self.http.allow_private or self.allow_private)
+
+    def urls_of(self, about: Archive) -> tuple[str, ...]:
+        """Give the addresses that were named for an archive: those that end in its name, or do not name a tar."""
+        ends = ((url, urlsplit(url).path.rpartition("/")[2]) for url in self.urls)
+        return tuple(url if end else url + about.name for url, end in ends if end in ("", about.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +71,7 @@ class Request:
     Attributes:
         root:     where state and outputs live.
         source:   folder with the archives; None means where the root found them before, and the root itself.
+        fetching: how archives that are nowhere are fetched; None fetches nothing.
         formats:  names of sinks.
         splits:   "train", "val", "test"; () means train and val.
         classes:  words: wnid, named subset, parent, lemma or file; () means all.
@@ -38,6 +89,7 @@ class Request:
 
     root: Path
     source: Path | None = None
+    fetching: Fetching | None = None
     formats: tuple[str, ...] = ("imagefolder",)
     splits: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()

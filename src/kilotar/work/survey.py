@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from kilotar.editions.choose import choose_classes
 from kilotar.errors import DigestMismatch, TheirError, storage_error
 from kilotar.events import Emit, Finding, Found
-from kilotar.model.edition import ArchiveRole, Edition
+from kilotar.model.edition import Archive, ArchiveRole, Edition, Layout
 from kilotar.model.sample import Split
 from kilotar.parse.devkit import compare_kit
 from kilotar.plan.recipe import Source
@@ -24,26 +25,34 @@ from kilotar.sources.local import LocalArchive
 from kilotar.sources.wnids import read_wnids
 from kilotar.store.disks import turns
 from kilotar.store.files import file_sha256
-from kilotar.store.index import IndexFolder, Outline, PartSpan
+from kilotar.store.index import ArchiveIdentity, IndexFolder, Outline, PartSpan
 from kilotar.store.workspace import Workspace
+from kilotar.work.downloads import Download
+from kilotar.work.growth import Growth
 from kilotar.work.inputs import Inputs
 from kilotar.work.labels import LabelJoin
-from kilotar.work.outline import open_index, outline_archive
+from kilotar.work.outline import PART_MEMBERS, open_index, outline_archive
 from kilotar.work.request import Request
 from kilotar.work.tasks import PartTask
 
-__all__ = ["Survey", "SurveyedArchive", "survey"]
+__all__ = ["Survey", "SurveyedArchive", "only_known", "survey"]
 
 
 @dataclass(frozen=True, slots=True)
 class SurveyedArchive:
-    """An archive of images with its parts."""
+    """An archive of images with its parts.
+
+    Attributes:
+        growth: finds the parts of an archive that is still on its way; then `outline` has those that are known and
+            there. None for one that is whole.
+    """
 
     local: LocalArchive
     split: Split
     outline: Outline
     index: IndexFolder
     join: LabelJoin
+    growth: Growth | None = None
 
     def chosen_parts(self, classes: frozenset[str] | None) -> tuple[PartSpan, ...]:
         """Give the parts that can hold images of these classes; None means all."""
@@ -56,10 +65,23 @@ class SurveyedArchive:
         return PartTask(key, local.path, local.about, span, join.edition, join, chosen, self.index)
 
     def steps(self, classes: frozenset[str] | None) -> tuple[Step, ...]:
-        return tuple(
-            Step(f"{self.split}/{span.key}", self.local.name, span.start, span.stop, span.members)
-            for span in self.chosen_parts(classes)
-        )
+        return tuple(map(self.step, self.chosen_parts(classes)))
+
+    def step(self, span: PartSpan) -> Step:
+        """Give the step of a part."""
+        return Step(f"{self.split}/{span.key}", self.local.name, span.start, span.stop, span.members)
+
+    def grown(self, parts: tuple[PartSpan, ...]) -> SurveyedArchive:
+        """Give this archive when it has arrived, with all parts that are wanted of it."""
+        stored = self.index.read_outline()
+        outline = stored if stored and stored.parts == parts else Outline(parts)
+        return replace(self, outline=only_known(outline, self.join.edition, self.local.name), growth=None)
+
+    def foreseen(self) -> SurveyedArchive:
+        """Give this archive with the parts that it will have by what is published; itself where it is there."""
+        if self.growth is None:
+            return self
+        return replace(self, outline=expected_outline(self.local.about, self.join.edition))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +113,10 @@ class Survey:
     def box_sources(self, *, unverified: bool) -> tuple[Source, ...]:
         """Give the archives of boxes, read whole and compared: they are small. Raises DigestMismatch, MachineError."""
         return tuple(Source(local.name, _box_identity(local, unverified=unverified)) for local in self.boxes)
+
+    def foreseen(self) -> Survey:
+        """Give the survey as it will be when everything has arrived, by what is published: for forecasts."""
+        return replace(self, archives=tuple(archive.foreseen() for archive in self.archives))
 
     def archive_of(self, split: Split) -> SurveyedArchive | None:
         return next((archive for archive in self.archives if archive.split is split), None)
@@ -139,10 +165,12 @@ def survey(
     classes = choose_classes(edition, request.classes, read_wnids) if request.classes else ()
     findings = list(_check_kits(edition, inputs.find_others(request.source, ArchiveRole.DEVKIT))) if kits else []
     archives = []
+    chosen = frozenset(classes) if classes else None
+    given = request.fetching.positions if request.fetching else None
     for local in inputs.find(request.source, request.chosen_splits):
-        archive, found = _outline(edition, workspace, local)
+        archive = _survey(edition, workspace, local, inputs.downloads.get(local.name), chosen, given)
         archives.append(archive)
-        findings += found
+        findings += archive.outline.findings
     boxes = inputs.find_others(request.source, ArchiveRole.BOXES) if request.boxes else ()
     for finding in findings:
         emit(Found(finding))
@@ -174,14 +202,49 @@ def is_published_kit(kit: LocalArchive) -> bool:
         raise storage_error(error, f"read {kit.path}") from error
 
 
-def _outline(
-    edition: Edition, workspace: Workspace, local: LocalArchive
-) -> tuple[SurveyedArchive, tuple[Finding, ...]]:
+def _survey(
+    edition: Edition,
+    workspace: Workspace,
+    local: LocalArchive,
+    download: Download | None,
+    chosen: frozenset[str] | None,
+    given: Path | None,
+) -> SurveyedArchive:
+    """Look at one archive: walk its headers, or prepare to do so while it arrives."""
     join = LabelJoin.of(edition, local.about)
+    if download is None and not local.identity.inode:  # it would be fetched, and this is only a plan
+        nowhere = IndexFolder(
+            workspace.index_of(local.name), ArchiveIdentity(local.name, local.size_bytes, 0, 0, 0, "")
+        )
+        return SurveyedArchive(local, join.split, expected_outline(local.about, edition), nowhere, join)
     index = open_index(workspace.index_of(local.name), local)
-    outline, findings = outline_archive(local.path, local.about, index, sequential=turns(local.path))
+    if download is not None and not download.is_settled:
+        growth = Growth(download, edition, chosen, index, workspace, given)
+        outline = index.read_outline() or Outline(growth.known_parts())
+    else:
+        growth = None
+        outline, _ = outline_archive(local.path, local.about, index, sequential=turns(local.path))
+    return SurveyedArchive(local, join.split, only_known(outline, edition, local.name), index, join, growth)
+
+
+def only_known(outline: Outline, edition: Edition, archive: str) -> Outline:
+    """Give an outline without the parts of classes that the edition has not; each is a finding."""
     known = {synset.wnid for synset in edition.classes} | {""}
-    strange = (span for span in outline.parts if span.wnid not in known)
-    left_out = (Finding("label", f"{local.name}: {s.wnid}.tar", "not a class of the edition", s.start) for s in strange)
-    outline = Outline(tuple(span for span in outline.parts if span.wnid in known), (*findings, *left_out))
-    return SurveyedArchive(local, join.split, outline, index, join), outline.findings
+    strange = tuple(span for span in outline.parts if span.wnid not in known)
+    left_out = (Finding("label", f"{archive}: {s.wnid}.tar", "not a class of the edition", s.start) for s in strange)
+    return Outline(tuple(span for span in outline.parts if span.wnid in known), (*outline.findings, *left_out))
+
+
+def expected_outline(about: Archive, edition: Edition) -> Outline:
+    """Give the parts that an archive will have by what is published of it; their places are guesses."""
+    size_bytes, images = about.size_bytes or 0, about.images or 0
+    counts = [(synset.wnid, synset.train_images) for synset in edition.classes]
+    if about.layout is not Layout.TAR_OF_TARS:
+        counts = [("", min(PART_MEMBERS, images - at)) for at in range(0, images, PART_MEMBERS)]
+    parts: list[PartSpan] = []
+    at = 0
+    for number, (wnid, count) in enumerate(counts):
+        stop = at + size_bytes * count // max(1, images)
+        parts.append(PartSpan(wnid or f"{number:05d}", wnid, at, stop, is_slice=not wnid, members=count))
+        at = stop
+    return Outline(tuple(parts))

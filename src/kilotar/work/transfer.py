@@ -137,8 +137,8 @@ class Transfer:
     def _turn_once(self, on_landed: Landed) -> bool:
         """Do what is due; True when the run is over."""
         self._tell_landed(on_landed)
-        if self._error is not None:
-            raise self._error
+        if error := self._error or self._fleet.failure:
+            raise error
         if self._over or self._is_done():
             self._progress()
             return True
@@ -195,8 +195,8 @@ class Transfer:
         """Tell how it goes, and let the ladder judge it."""
         self._progress()
         verified, wanted = self._amounts()
-        if not wanted:
-            return  # nobody knows yet what is wanted
+        if verified >= wanted:
+            return  # nobody knows yet what is wanted, or it is all there
         swarm, http = self._fleet.facts()
         known = wanted if self._is_all_wanted else 0
         for move in self._ladder.on(now_s, verified, swarm, http, wanted_bytes=known):
@@ -226,6 +226,12 @@ class Transfer:
     def _given_up(self, why: str) -> NetworkError:
         name = self.pieces.table.name
         kept = f"what has arrived is kept: {self.pieces.count} of {self.pieces.table.count} pieces"
+        if self._ways.is_none:
+            return HttpFailed(
+                f"{name} is not whole, and nothing may be fetched",
+                seen=kept,
+                fix="add --from torrent or --from http, or ask with --classes for what is there",
+            )
         if self._ways.swarm is None:
             return HttpFailed(f"{name} could not be fetched", seen=why, fix=f"run the same command later; {kept}")
         return NoPeers(
