@@ -1,25 +1,21 @@
 """An address of the web: taken apart, judged, and shown without its secrets.
 
 Rules guarded: what holds a control character is no address (it would break out of the request); only http and https,
-and never from https back to http; user, password, query and passkey are never shown; an IP address that is not of the
-public internet is named as such, however it is written.
+and never from https back to http; user, password, query and passkey are never shown.
 """
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from kilotar.errors import HttpFailed, UsageError
+from kilotar.parse.address import plain_url
 
-__all__ = ["Address", "follow", "is_public", "parse_address"]
+__all__ = ["Address", "follow", "parse_address"]
 
 _PORTS = {"http": 80, "https": 443}
 _SAFE = "%/:=&?~#+!$,;'@()*[]"
-_SECRET = re.compile(r"(?<=/)[0-9A-Za-z]{32}(?=/|$)")  # a passkey as trackers and their mirrors put it into the path
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +43,7 @@ class Address:
     @property
     def shown(self) -> str:
         """Give it as it may be shown and kept: without user, password, query and passkey."""
-        path = _SECRET.sub("***", self.target.partition("?")[0])
-        return f"{self.scheme}://{self.authority}{path}"
+        return plain_url(self.url)
 
     def trusts(self, other: Address) -> bool:
         """Tell whether another address may see what was meant for this one: the same host, not less protected."""
@@ -103,18 +98,3 @@ def follow(here: Address, location: str) -> Address:
     if here.scheme == "https" and there.scheme == "http":
         raise HttpFailed(f"{here.shown} leads from https to http", seen=f"Location: {there.shown}")
     return there
-
-
-def is_public(ip: str) -> bool:
-    """Tell whether an IP address is one of the public internet; addresses within addresses are looked at as well.
-
-    Source: the registries of special addresses of IANA, as the standard library has them.
-    """
-    address = ipaddress.ip_address(ip.partition("%")[0])
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if address in _NAT64:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_public(str(inner))
-    return address.is_global and not address.is_multicast

@@ -152,5 +152,5 @@ def _failure_of_status(response: http.client.HTTPResponse, size_bytes: int) -> F
     if status in _LATER or wait_s:
         return Failure(Cause.BUSY, told, wait_s=wait_s, status=status)
     text, advice = _WORDS.get(status, ("", ""))
-    cause = Cause.REFUSED if 400 <= status < 500 else Cause.ANSWER
+    cause = Cause.REFUSED if 400 <= status < 500 and status != 416 else Cause.ANSWER
     return Failure(cause, f"{told}: {text}" if text else told, advice=advice, status=status)

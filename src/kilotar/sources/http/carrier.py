@@ -75,7 +75,7 @@ class Carrier:
             if left and self._desk.is_in_vain(left):
                 self._wire.close()
                 return
-        self._end_body()
+        self._end_body(Cause.ANSWER)
 
     def _read_whole(self, errand: Errand) -> None:
         wished = -1
@@ -91,7 +91,7 @@ class Carrier:
                 self._land(piece, data)
             else:
                 self._desk.received(0, wasted=len(data))
-        self._end_body()
+        self._end_body(Cause.FOREIGN)
 
     def _read(self, piece: int) -> memoryview:
         data = self._buffer[: self._table.length(piece)]
@@ -106,9 +106,9 @@ class Carrier:
             )
         return data
 
-    def _end_body(self) -> None:
+    def _end_body(self, cause: Cause) -> None:
         if self._wire.read(memoryview(bytearray(1)), self._host):
-            raise Failure(Cause.ANSWER, "the answer is longer than the file")
+            raise Failure(cause, "the answer is longer than what was asked for")
 
     def _land(self, piece: int, data: memoryview) -> None:
         if self._desk.is_closed or self._landing.has(piece):

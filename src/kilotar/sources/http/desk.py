@@ -160,6 +160,8 @@ class Desk:
     def works(self, piece: int) -> None:
         """Count a good piece."""
         with self._turn:
+            if self._pause.is_over:
+                return  # on its way when the server was given up: the reason stays
             self._pause.works()
             self._error = ""
             self._range_bytes = max(self._range_bytes, _LEAST_RANGE_BYTES)
@@ -188,7 +190,8 @@ class Desk:
             counts = self._pause.fails(failure, errand.epoch)
             self._places = 1
             self._error = failure.text
-            is_news = self._pause.is_over or is_wrong or (counts and (self._pause.failures > 1 or failure.wait_s > 0))
+            lasts = self._pause.failures > 1 or failure.wait_s > 0 or failure.cause.is_final
+            is_news = self._pause.is_over or is_wrong or (counts and lasts)
             trouble = self._trouble(failure)
             self._turn.notify_all()
         if is_news:

@@ -25,7 +25,8 @@ from functools import cache
 from typing import cast
 
 from kilotar.errors import UsageError
-from kilotar.sources.http.address import Address, is_public, parse_address
+from kilotar.parse.address import is_inside
+from kilotar.sources.http.address import Address, parse_address
 from kilotar.sources.http.failing import Cause, Failure, failure_of
 from kilotar.sources.http.meter import MeteredStream
 from kilotar.sources.http.options import HttpOptions
@@ -123,8 +124,8 @@ class Wire:
     def _open(self, address: Address) -> None:
         self.close()
         proxy = proxy_for(address, self._options)
-        if proxy is not None and not self._options.allow_private:
-            _refuse_private_name(address.host)
+        if proxy is not None and is_inside(address.host) and not self._options.allow_private:
+            raise _private(address.host, "in the network of the proxy")
         self._sock = self._dial(proxy or address, is_proxy=proxy is not None)
         if proxy is not None and address.scheme == "https":
             self._tunnel(proxy, address)
@@ -140,7 +141,7 @@ class Wire:
         last: Exception | None = None
         for family, kind, protocol, _, place in found:
             ip = str(place[0])
-            if not (is_proxy or self._options.allow_private or is_public(ip)):
+            if not (is_proxy or self._options.allow_private or not is_inside(ip)):
                 last = _private(there.host, ip)
                 continue
             try:
@@ -195,15 +196,6 @@ class Wire:
 def _private(host: str, ip: str) -> Failure:
     advice = "allow it (--allow-private) if this mirror is in your own network"
     return Failure(Cause.UNTRUSTED, f"{host} is {ip}, which is not an address of the public internet", advice=advice)
-
-
-def _refuse_private_name(host: str) -> None:
-    """Refuse what a proxy should not be asked for; what a name means over there cannot be known here."""
-    if host == "localhost" or host.endswith(".localhost"):
-        raise _private(host, "this machine")
-    with contextlib.suppress(ValueError):  # a name, not an address
-        if not is_public(host):
-            raise _private(host, host)
 
 
 def proxy_for(address: Address, options: HttpOptions) -> Address | None:
