@@ -16,6 +16,7 @@ from kilotar.events import Event, ignore
 
 if TYPE_CHECKING:
     from kilotar.model.catalogue import SearchResult
+    from kilotar.model.checkup import Checkup
     from kilotar.model.edition import Edition, Synset
     from kilotar.model.report import Forecast, Report, Status, WhyRow
     from kilotar.sinks.base import Sink
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "doctor",
     "edition",
     "find_classes",
     "find_sinks",
@@ -112,6 +114,25 @@ def status(root: Path | str) -> Status:
     from kilotar.work import status as verb
 
     return verb.status(_path(root))
+
+
+def doctor(
+    root: Path | str | None = None,
+    *,
+    offline: bool = False,
+    trackers: tuple[str, ...] = (),
+    ports: tuple[int, ...] = (0,),
+    allow_private: bool = False,
+    edition: str = "",
+) -> Checkup:
+    """Look at this machine, the disk of `root` and the network, in less than 15 seconds; nothing is changed.
+
+    Raises: UsageError, EditionRefused for an edition that is none.
+    """
+    from kilotar.work import doctor as verb
+
+    where = _path(root) if root is not None else None
+    return verb.doctor(verb.Inquiry(where, edition, trackers, ports, is_offline=offline, allow_private=allow_private))
 
 
 def open(root: Path | str, split: str) -> Dataset:

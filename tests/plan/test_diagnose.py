@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kilotar.model.checkup import DiskFact, MachineFacts, Mark
+from kilotar.model.explanations import EXPLANATIONS
 from kilotar.model.fetching import HttpFacts, SwarmFacts
 from kilotar.plan.diagnose import diagnose, swarm_lines
-from kilotar.plan.explanations import EXPLANATIONS
 from tests.plan import swarms
 
 TROUBLES = [

@@ -11,6 +11,7 @@ import pytest
 
 import kilotar
 from kilotar.events import Event, Finding, Outcome
+from kilotar.model.checkup import Checkup, Line, Mark
 from kilotar.model.edition import Archive, ArchiveRole, Edition, Synset
 from kilotar.model.report import (
     ArchiveFact,
@@ -27,7 +28,7 @@ from kilotar.model.report import (
 )
 from kilotar.shell.cli import main
 
-VERBS = ("prepare", "plan", "index", "verify", "status", "why", "edition", "find_classes", "find_sinks")
+VERBS = ("prepare", "plan", "index", "verify", "status", "why", "doctor", "edition", "find_classes", "find_sinks")
 
 PROOF = LabelProof("sorted-wnid, 0-based", (Probe(1, 490, "n01751748", 65, "sea snake"),), "ab" * 32, True)
 REPORT = Report(
@@ -75,6 +76,14 @@ STATUS = Status(
 WHY = (
     WhyRow("imagefolder", "n01440764", Outcome.KEPT, "recorded"),
     WhyRow("imagefolder", "n01443537", Outcome.DONE, "lost"),
+)
+CHECKUP = Checkup(
+    (
+        Line(Mark.OK, "python", "3.12.9, glibc 2.27, Linux"),
+        Line(Mark.NOTE, "gateway", "nobody answers", "downloads work, often slower"),
+        Line(Mark.PROBLEM, "peer sources", "none of 2 trackers answers\x1b[2J", "try --from http"),
+    ),
+    2.5,
 )
 EDITION = Edition(
     name="ilsvrc2012",
@@ -129,6 +138,7 @@ def library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Library:
         "verify": REPORT,
         "status": STATUS,
         "why": WHY,
+        "doctor": CHECKUP,
         "edition": EDITION,
         "find_classes": EDITION.classes[1:],
         "find_sinks": (),

@@ -22,7 +22,7 @@ from kilotar.model.profile import FIRST, Profile
 from kilotar.plan.moves import Diagnose, FinishTail, GiveUp, Move, UseHttp, UseProfile
 from kilotar.plan.silence import Silence, Tail
 
-__all__ = ["Diagnose", "FinishTail", "GiveUp", "Ladder", "Move", "UseHttp", "UseProfile"]
+__all__ = ["OTHER_PORT", "Diagnose", "FinishTail", "GiveUp", "Ladder", "Move", "UseHttp", "UseProfile"]
 
 OTHER_PORT = 42042
 DIAGNOSE_AFTER_S = 60.0

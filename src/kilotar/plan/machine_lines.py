@@ -7,6 +7,7 @@ one tracker of several that fails is a note; nobody at all that names peers is a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import ip_address
 
 from kilotar.model.checkup import DhtAnswer, DiskFact, Line, MachineFacts, Mark, TrackerAnswer
 from kilotar.plan.tracker_words import tracker_advice
@@ -14,6 +15,7 @@ from kilotar.plan.tracker_words import tracker_advice
 __all__ = ["machine_lines"]
 
 SLOW_DISK = 30e6
+FULL_BYTES = 10**9
 CLOCK_NOTE_S = 60.0
 CLOCK_PROBLEM_S = 300.0
 NO_SWARM = "try --from http; --proxy socks5://HOST:PORT; or another network, and take the files from there"
@@ -58,9 +60,11 @@ def _disk(disk: DiskFact | None) -> Iterator[Line]:
     inodes = f", {disk.free_inodes:,} inodes free" if disk.free_inodes >= 0 else ""
     rate = f", writes {disk.write_bytes_per_s / 1e6:.0f} MB/s" if disk.write_bytes_per_s else ""
     seen = f"{disk.path}: {disk.kind or 'unknown type'}, {disk.free_bytes / 1e9:.1f} GB free{inodes}{rate}"
-    if disk.free_bytes < disk.needed_bytes:
-        need = f"{seen}; the archives need {disk.needed_bytes / 1e9:.1f} GB more"
-        yield Line(Mark.PROBLEM, "disk", need, "make room, choose another disk, or fewer classes (--classes)")
+    if disk.free_bytes < FULL_BYTES:
+        yield Line(Mark.PROBLEM, "disk", seen, "this disk is full: make room, or choose another")
+    elif disk.free_bytes < disk.needed_bytes:
+        need = f"{seen}; all archives together need {disk.needed_bytes / 1e9:.1f} GB"
+        yield Line(Mark.NOTE, "disk", need, "make room, choose another disk, or fewer classes (--classes)")
     elif disk.free_inodes == 0:
         yield Line(Mark.PROBLEM, "disk", seen, "no inode is free: delete files, or choose another file system")
     elif 0 < disk.write_bytes_per_s < SLOW_DISK:
@@ -78,7 +82,9 @@ def _ports(facts: MachineFacts) -> Iterator[Line]:
     ]
     if free:
         also = f"; {'; '.join(shut)}" if shut else ""
-        yield Line(Mark.NOTE if shut else Mark.OK, "port", f"{free[0].port} can be opened, TCP and UDP{also}")
+        fix = "leave --port away, and one that is free is taken" if shut else ""
+        port = free[0].port or "any free one"
+        yield Line(Mark.NOTE if shut else Mark.OK, "port", f"{port} can be opened, TCP and UDP{also}", fix)
     elif facts.ports:
         fix = "ports below 1024 are for root: leave --port away; else look for a rule of this system against listening"
         yield Line(Mark.PROBLEM, "port", "; ".join(shut), fix)
@@ -115,19 +121,18 @@ def _clock(facts: MachineFacts) -> Iterator[Line]:
 
 def _trackers(facts: MachineFacts) -> Iterator[Line]:
     good = [one for one in facts.trackers if not one.error]
-    nodes = sum(one.answered for one in facts.dht)
-    for one in facts.trackers:
-        yield _tracker(one, Mark.NOTE if good or nodes else Mark.PROBLEM)
-    if facts.trackers and not good and not nodes:
+    if facts.trackers and not good and not any(one.answered for one in facts.dht):
         seen = f"none of {len(facts.trackers)} trackers and no node of the DHT answers: no way to the swarm from here"
         yield Line(Mark.PROBLEM, "peer sources", seen, NO_SWARM)
-    elif good and not any(one.seeds > 0 or one.peers for one in good) and any(one.seeds >= 0 for one in good):
+    yield from map(_tracker, facts.trackers)
+    tells = [one for one in good if one.seeds >= 0]
+    if tells and not any(one.seeds or one.peers for one in good):
         yield Line(Mark.NOTE, "seeds", "the trackers know of nobody who has all of it now", "--from http, or wait")
 
 
-def _tracker(one: TrackerAnswer, failed: Mark) -> Line:
+def _tracker(one: TrackerAnswer) -> Line:
     if one.error:
-        return Line(failed, "tracker", f"{one.url}: {one.error}", tracker_advice(one.error, is_udp=one.is_udp))
+        return Line(Mark.NOTE, "tracker", f"{one.url}: {one.error}", tracker_advice(one.error, is_udp=one.is_udp))
     tells = [f"{number} {what}" for number, what in ((one.seeds, "seeds"), (one.leechers, "others")) if number >= 0]
     return Line(Mark.OK, "tracker", ", ".join([f"{one.url}: {one.took_s * 1000:.0f} ms", *tells]))
 
@@ -146,7 +151,8 @@ def _family(one: DhtAnswer, is_needed: bool) -> Line:
     if one.family == "IPv6":
         return Line(Mark.OK, what, f"{seen}; not needed (kilotar doctor --explain ipv6-dht)")
     if is_needed:
-        return Line(Mark.NOTE, what, seen, "UDP is most likely dropped; trackers or --peer must name the peers")
+        cause = tracker_advice(one.error) if one.error else "UDP is most likely dropped"
+        return Line(Mark.NOTE, what, seen, f"{cause or 'nobody was asked'}; trackers or --peer must name the peers")
     return Line(Mark.NOTE, what, seen, "not needed while a tracker answers")
 
 
@@ -162,10 +168,10 @@ def _outbound(facts: MachineFacts) -> Iterator[Line]:
         yield Line(state, "TCP out", seen, fix if blocked else "")
     elif any(not one.error and not one.is_udp for one in facts.trackers):
         yield Line(Mark.OK, "TCP out", "to a tracker; no peer was at hand to try")
-    asked_udp = [one for one in facts.trackers if one.is_udp]
-    if any(not one.error for one in asked_udp) or any(one.answered for one in facts.dht):
+    udp = [one for one in facts.trackers if one.is_udp]
+    if any(not one.error for one in udp) or any(one.answered for one in facts.dht):
         yield Line(Mark.OK, "UDP out", "answers come back")
-    elif asked_udp or any(one.asked for one in facts.dht):
+    elif any("timed out" in one.error for one in udp) or any(one.asked for one in facts.dht):
         yield Line(
             Mark.NOTE, "UDP out", "no answer to any UDP packet", "kilotar uses TCP; UDP trackers and the DHT are lost"
         )
@@ -174,9 +180,12 @@ def _outbound(facts: MachineFacts) -> Iterator[Line]:
 def _gateway(facts: MachineFacts) -> Iterator[Line]:
     if facts.nat is None:
         return
-    outer = f", outer address {facts.nat.external_ip}" if facts.nat.external_ip else ""
-    if facts.nat.answered:
-        yield Line(Mark.OK, "gateway", f"{' and '.join(facts.nat.answered)} answers{outer}: a port can be opened")
+    seen = f"{' and '.join(facts.nat.answered)} answers"
+    if facts.nat.answered and facts.nat.external_ip and not ip_address(facts.nat.external_ip).is_global:
+        shared = f"{seen}, but its own outer address is shared or private: nobody outside can connect to this machine"
+        yield Line(Mark.NOTE, "gateway", shared, "downloads work, often slower")
+    elif facts.nat.answered:
+        yield Line(Mark.OK, "gateway", f"{seen}: a port can be opened")
     else:
         fix = "downloads work, often slower; forward the port in the router if you can"
         yield Line(Mark.NOTE, "gateway", "neither UPnP nor NAT-PMP answers: no incoming port by itself", fix)

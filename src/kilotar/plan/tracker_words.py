@@ -15,7 +15,15 @@ _CERTIFICATE = (
 _SIGNS = (
     (("certificate", "ssl routines", "tls"), _CERTIFICATE),
     (
-        ("host not found", "name or service", "name resolution", "no address associated", "nodename", "getaddrinfo"),
+        (
+            "looked up",
+            "host not found",
+            "name or service",
+            "name resolution",
+            "no address associated",
+            "nodename",
+            "getaddrinfo",
+        ),
         "its name could not be looked up: check the resolver (DNS) of this network",
     ),
     (("refused",), "nobody listens there, or the network refuses for it; other trackers are used meanwhile"),

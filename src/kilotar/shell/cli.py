@@ -25,6 +25,7 @@ COMMANDS = (
     ("check:verify", "Check what was prepared, and repair it if asked."),
     ("check:status", "Show what is under a root and how far it is."),
     ("check:why", "Say of each step why it would be done, or kept."),
+    ("doctor:doctor", "Say whether this machine and its network can bring the archives, and what helps."),
     ("facts:archives", "Show the published archives, known before any network is touched."),
     ("facts:classes", "Find classes by word, wnid, label, ilsvrc_id or parent."),
     ("facts:formats", "Show the formats that can be written."),

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 
 from kilotar.errors import TorrentRefused
 from kilotar.model.checkup import DhtAnswer
+from kilotar.parse.address import is_inside
 from kilotar.parse.bencode import encode, read_dictionary
-from kilotar.sources.http.address import is_public
 from kilotar.sources.probe.compact import compact_nodes
 
 __all__ = ["BOOTSTRAP", "ask_dht", "ask_nodes"]
@@ -57,7 +57,7 @@ def _look_up(bootstrap: Sequence[Node], kind: socket.AddressFamily, allow_privat
             rows = socket.getaddrinfo(host, port, family=kind, type=socket.SOCK_DGRAM)
         except socket.gaierror:
             continue
-        found += [(str(place[0]), port) for *_, place in rows if allow_private or is_public(str(place[0]))]
+        found += [(str(place[0]), port) for *_, place in rows if allow_private or not is_inside(str(place[0]))]
     return list(dict.fromkeys(found))[:MOST_NODES]
 
 
@@ -66,7 +66,7 @@ def ask_nodes(family: str, known: Sequence[Node], *, timeout_s: float, allow_pri
     with socket.socket(FAMILIES[family][0], socket.SOCK_DGRAM) as sock:
         answered, named = _round(sock, family, known, timeout_s / 2)
         asked = len(known)
-        fresh = [node for node in named if node not in known and node[1] and (allow_private or is_public(node[0]))]
+        fresh = [node for node in named if node not in known and node[1] and (allow_private or not is_inside(node[0]))]
         fresh = fresh[: MOST_NODES - asked]
         more, _ = _round(sock, family, fresh, timeout_s / 2) if fresh else (0, [])
     return DhtAnswer(family, asked + len(fresh), answered + more)

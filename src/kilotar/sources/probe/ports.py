@@ -8,7 +8,7 @@ import socket
 from collections.abc import Sequence
 
 from kilotar.model.checkup import PeerAnswers, PortFact
-from kilotar.sources.http.address import is_public
+from kilotar.parse.address import is_inside
 from kilotar.sources.probe.at_once import at_once
 
 __all__ = ["bind_port", "connect_peers"]
@@ -40,7 +40,7 @@ def connect_peers(
     Args:
         allow_private: else addresses inside a network are passed over: a tracker may not make us knock there.
     """
-    tried = [(ip, port) for ip, port in peers if port and (allow_private or is_public(ip))][:MOST_PEERS]
+    tried = [(ip, port) for ip, port in peers if port and (allow_private or not is_inside(ip))][:MOST_PEERS]
     if not tried:
         return None
     numbers = at_once([lambda peer=peer: _connect(peer, timeout_s) for peer in tried], timeout_s + 0.5)  # type: ignore[misc]

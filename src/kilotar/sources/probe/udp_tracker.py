@@ -14,7 +14,7 @@ import time
 from urllib.parse import urlsplit
 
 from kilotar.errors import TorrentRefused
-from kilotar.sources.http.address import is_public
+from kilotar.parse.address import is_inside
 from kilotar.sources.probe.compact import compact_peers
 
 __all__ = ["ask_udp"]
@@ -57,7 +57,7 @@ def ask_udp(
 
 def _look_up(host: str, port: int, allow_private: bool) -> tuple[int, tuple[object, ...]]:
     found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-    good = [(family, place) for family, _, _, _, place in found if allow_private or is_public(str(place[0]))]
+    good = [(family, place) for family, _, _, _, place in found if allow_private or not is_inside(str(place[0]))]
     if not good:
         raise TorrentRefused(f"{host} points into a private network", seen="its address is inside this network")
     return min(good, key=lambda one: one[0] != socket.AF_INET)
