@@ -60,7 +60,7 @@ class GeneratedTrain:
     ) -> None:
         self._random = random.Random(seed)
         self._seed = seed
-        self._noise = self._random.randbytes(2 * _NOISE_BYTES)
+        self._noise = 2 * self._random.randbytes(_NOISE_BYTES)  # so that any stretch of it may begin anywhere
         drawn = {c.wnid: c.train_images * mean * self._random.lognormvariate(0, spread) for c in classes}
         sizes = {c.wnid: _whole_records(max(drawn[c.wnid], c.train_images * 2048 + 1024)) for c in classes}
         sizes.update(known or {})
