@@ -15,6 +15,7 @@ from kilotar.parse.address import plain_url
 __all__ = ["Address", "follow", "parse_address"]
 
 _PORTS = {"http": 80, "https": 443}
+_FIX = "give an address as https://HOST/PATH"
 _SAFE = "%/:=&?~#+!$,;'@()*[]"
 
 
@@ -57,17 +58,20 @@ def parse_address(url: str) -> Address:
 
     Raises: UsageError, without the secrets that it may hold.
     """
-    fix = "give an address as https://HOST/PATH"
-    if any(ord(letter) <= 32 or ord(letter) == 127 for letter in url):
-        raise UsageError("an address holds blanks, line ends or control characters", fix=fix)
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(_without_controls(url))
         port = parts.port
     except ValueError as error:
-        raise UsageError("an address cannot be read", fix=fix) from error
+        raise UsageError("an address cannot be read", fix=_FIX) from error
     if parts.scheme not in _PORTS or not parts.hostname:
-        raise UsageError(f"not an address of the web: {parts.scheme or 'no scheme'}://{parts.hostname or ''}", fix=fix)
+        raise UsageError(f"not an address of the web: {parts.scheme or 'no scheme'}://{parts.hostname or ''}", fix=_FIX)
     return _from_parts(parts, _ascii_host(parts.hostname), _PORTS[parts.scheme] if port is None else port)
+
+
+def _without_controls(url: str) -> str:
+    if any(ord(letter) <= 32 or ord(letter) == 127 for letter in url):  # which `urllib` would drop in silence
+        raise UsageError("an address holds blanks, line ends or control characters", fix=_FIX)
+    return url
 
 
 def _ascii_host(host: str) -> str:
@@ -90,7 +94,7 @@ def follow(here: Address, location: str) -> Address:
     Raises: HttpFailed where it leads out of the web, or from https to http.
     """
     try:
-        there = parse_address(urljoin(here.url, location))
+        there = parse_address(urljoin(here.url, _without_controls(location)))
     except (UsageError, ValueError) as error:
         raise HttpFailed(
             f"{here.shown} leads to something that is not an address of the web", seen=location.partition(":")[0][:20]
