@@ -6,7 +6,7 @@ is believed by the same hash; pieces are numbered from 0, all have `piece_bytes`
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 __all__ = ["SHA1_BYTES", "PieceTable", "Torrent"]
 
@@ -30,7 +30,7 @@ class PieceTable:
     name: str
     size_bytes: int
     piece_bytes: int
-    sha1s: bytes = b""
+    sha1s: bytes = field(default=b"", repr=False)
     infohash: str = ""
 
     def __post_init__(self) -> None:
@@ -84,6 +84,6 @@ class Torrent:
     """
 
     table: PieceTable
-    info: bytes
+    info: bytes = field(repr=False)
     trackers: tuple[tuple[str, ...], ...] = ()
     web_seeds: tuple[str, ...] = ()

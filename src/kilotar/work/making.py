@@ -122,8 +122,9 @@ class Making:
         return [step for step, reason in reasons if reason is not Reason.RECORDED]
 
     def _grow(self, archive: SurveyedArchive, shares: bool, tell: TellSteps) -> None:
-        """Tell the steps of an archive that arrives, as its parts become known."""
+        """Tell the steps of an archive that arrives, as its parts become known; none where no image is written."""
         assert archive.growth is not None
+        has_steps = self._output.sink.ABOUT.images and not shares
         chosen, edition = self._setting.survey.chosen, archive.join.edition
 
         def on_part(span: PartSpan) -> None:
@@ -131,7 +132,8 @@ class Making:
             is_chosen = chosen is None or not span.wnid or span.wnid in chosen
             if key not in self._parts and is_chosen and (not span.wnid or span.wnid in edition.by_wnid):
                 self._parts[key] = (archive, span)
-                tell(() if shares else tuple(map(self._as_scheduled, self._unrecorded((archive.step(span),)))))
+                steps = self._unrecorded((archive.step(span),)) if has_steps else []
+                tell(tuple(map(self._as_scheduled, steps)))
 
         self._grown[archive.local.name] = archive.growth.walk(on_part, self._found.append)
 
@@ -192,7 +194,8 @@ class Making:
         if self._grown:
             survey = self._settled()
             gatherer = Gatherer(survey)
-            steps = (*plan_steps(survey), *(step for step in output.steps if step.key.startswith(BOXES)))
+            images = plan_steps(survey) if output.sink.ABOUT.images else ()
+            steps = (*images, *(step for step in output.steps if step.key.startswith(BOXES)))
             output = replace(output, steps=steps, planned_steps=len(steps))
             output.begin()
         notes = tuple(self._listing(step.key) for step in output.steps if step.key.startswith(BOXES))

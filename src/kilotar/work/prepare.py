@@ -69,7 +69,7 @@ def prepare(request: Request, emit: Emit = ignore) -> Report:
         emit(RunStarted("prepare", str(workspace.root), steps, images, expected.write_bytes))
         surveyed, made = _make_all(request, surveyed, inputs, outputs, workspace, emit)
         inputs.settle()
-        return report_run(surveyed, inputs, made, outputs, workspace, time.monotonic() - started)
+        return report_run(surveyed.standing(inputs.found), inputs, made, outputs, workspace, time.monotonic() - started)
 
 
 def plan(request: Request, emit: Emit = ignore) -> Forecast:

@@ -8,7 +8,7 @@ come from the archive itself.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -117,6 +117,11 @@ class Survey:
     def foreseen(self) -> Survey:
         """Give the survey as it will be when everything has arrived, by what is published: for forecasts."""
         return replace(self, archives=tuple(archive.foreseen() for archive in self.archives))
+
+    def standing(self, found: Mapping[str, LocalArchive]) -> Survey:
+        """Give the survey with the archives where they stand now: what was fetched whole got its own name."""
+        archives = (replace(archive, local=found[archive.local.name]) for archive in self.archives)
+        return replace(self, archives=tuple(archives))
 
     def archive_of(self, split: Split) -> SurveyedArchive | None:
         return next((archive for archive in self.archives if archive.split is split), None)
