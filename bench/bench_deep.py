@@ -1,11 +1,11 @@
 """Measure `verify --deep`: which damage each decoder finds, and how many images a second a core checks.
 
-    python bench/bench_deep.py [--images N] [--rounds N]
+    python bench/bench_deep.py [--images N] [--damages N] [--rounds N]
 
 Needs a folder of photographs: $KILOTAR_SHARED/images, or ../shared/images beside the repository. Prints JSON lines:
 "detection" (one a damage and decoder: share of damaged images in which a problem was found), "rate" (images a second of
 CPU time in one process, median of shuffled rounds), "workers" (images a second of wall time through the supervisor).
-Every image counts once for each damage; the damage is random, by a fixed seed, and lies behind the header.
+The damage is random, by a fixed seed, and lies behind the header; each photograph of the folder is damaged in turn.
 """
 
 from __future__ import annotations
@@ -88,14 +88,17 @@ def decoders() -> dict[str, bool]:
     return {"simplejpeg strict": True, "Pillow": False} if has_fast() else {"Pillow": False}
 
 
-def detection(images: list[bytes]) -> Iterator[dict[str, object]]:
+def detection(paths: list[Path], damages: int) -> Iterator[dict[str, object]]:
+    """Measure each damage on so many images; 1,600 make 90 % firm to 1.5 points (two standard errors)."""
     for damage, spoil in DAMAGES.items():
-        for name, fast in decoders().items():
-            rng = random.Random(damage)
-            checks = (check_image(spoil(data, rng), "x.JPEG", fast=fast) for data in images)
-            found = sum(any(one.is_problem for one in found) for found in checks)
-            percent = round(100 * found / len(images), 1)
-            yield {"what": "detection", "damage": damage, "decoder": name, "images": len(images), "percent": percent}
+        found, rng = dict.fromkeys(decoders(), 0), random.Random(damage)
+        for number in range(damages):
+            data = spoil(paths[number % len(paths)].read_bytes(), rng)
+            for name, fast in decoders().items():
+                found[name] += any(one.is_problem for one in check_image(data, "x.JPEG", fast=fast))
+        for name, count in found.items():
+            percent = round(100 * count / damages, 1)
+            yield {"what": "detection", "damage": damage, "decoder": name, "images": damages, "percent": percent}
 
 
 def cpu_rate(images: list[bytes], work: Callable[[bytes], object]) -> float:
@@ -148,13 +151,18 @@ def walled(folder: Path, names: list[str], jobs: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=200, help="photographs to use (default 200)")
+    parser.add_argument("--images", type=int, default=200, help="photographs for the rates (default 200)")
+    parser.add_argument("--damages", type=int, default=200, help="images of each damage (default 200)")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each rate (default 5)")
     given = parser.parse_args()
     folder = photographs()
     paths = sorted(folder.iterdir())
     images = [path.read_bytes() for path in paths[:: max(1, len(paths) // given.images)][: given.images]]
-    for lines in (detection(images), rates(images, given.rounds), workers(folder, given.images, given.rounds)):
+    for lines in (
+        detection(paths, given.damages),
+        rates(images, given.rounds),
+        workers(folder, given.images, given.rounds),
+    ):
         for line in lines:
             print(json.dumps({"bench": "deep", **line}), flush=True)
 

@@ -101,7 +101,7 @@ def bench_headers(folder: Path, rounds: int) -> None:
 
     def in_threads(threads: int) -> None:
         with tempfile.TemporaryDirectory(dir=folder) as empty:
-            index = open_index(Path(empty), path, ARCHIVE)
+            index = open_index(Path(empty), LocalArchive(ARCHIVE, path, identify(path)))
             for _ in index_archive(path, ARCHIVE, outline, index, findings.append, threads=threads):
                 pass
 
@@ -139,7 +139,7 @@ def child(folder: Path, case: str) -> None:
     """Do one case and print [seconds, peak resident MB, rows]."""
     path = folder / "whole" / ARCHIVE.name
     begin = time.perf_counter()
-    index = open_index(folder / "whole" / "index", path, ARCHIVE)
+    index = open_index(folder / "whole" / "index", LocalArchive(ARCHIVE, path, identify(path)))
     outline, _ = outline_archive(path, ARCHIVE, index)
     held = [rows for _, rows in index_archive(path, ARCHIVE, outline, index, [].append)]
     if case == "take digests":

@@ -6,12 +6,20 @@ changes from round to round, and both have felt it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 Line = dict[str, Any]
+
+
+def wall_s(line: Line) -> float:
+    return float(line["wall_s"])
+
+
+def cpu_s(line: Line) -> float:
+    return float(line["user_s"] + line["sys_s"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +70,11 @@ class Suite:
         ratios = [over[number] / under[number] for number in over if number in under]
         return Ratio(median(ratios), min(ratios), max(ratios)) if ratios else None
 
-    def to_slowest(self, name: str, alone: tuple[str, ...]) -> Ratio | None:
-        """Give the time of `name` to that of the slowest of others, round by round."""
+    def to_slowest(self, name: str, alone: tuple[str, ...], time_s: Callable[[Line], float] = wall_s) -> Ratio | None:
+        """Give the time of `name`, by its wall time or else, to the wall time of the slowest of others, by rounds."""
         slowest: dict[int, float] = {}
         for line in self.lines:
             if line["name"] in alone:
                 slowest[line["round"]] = max(slowest.get(line["round"], 0.0), line["wall_s"])
-        ratios = [line["wall_s"] / slowest[line["round"]] for line in self.of(name)]
+        ratios = [time_s(line) / slowest[line["round"]] for line in self.of(name)]
         return Ratio(median(ratios), min(ratios), max(ratios)) if ratios else None

@@ -75,8 +75,13 @@ class Ground:
         rounds = self.folder / "rounds"
         if rounds.is_dir() and any(rounds.iterdir()):
             say("deleting the trees of the last rounds")
-            shutil.rmtree(rounds)
+            self.remove(rounds)
             rounds.mkdir()
+
+    def remove(self, tree: Path) -> None:
+        """Delete a tree, where there is one, and begin to rest."""
+        if tree.is_dir():
+            shutil.rmtree(tree)
             os.sync()
             self._must_rest = True
             self._rested_at = time.monotonic() + self._rest_s

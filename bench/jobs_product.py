@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import kilotar
 import kilotar.work.index
 import kilotar.work.prepare
 import kilotar.work.verify
 from bench.jobs_rivals import Work, in_threads, shuffled_rows
+from kilotar.events import Event, Proved, ignore
 from kilotar.sources.local import Proof, find_archives
 
 TRAIN = "ILSVRC2012_img_train.tar"
@@ -23,17 +25,10 @@ def prepare(source: str, edition: str, out: str, jobs: int, sync: bool, known: s
         known: a root whose proof of the same archive is believed; "" for none.
     """
     _make_root(out, known)
+    wish: dict[str, Any] = {"source": Path(source), "edition": edition, "splits": ("train",), "accept_terms": True}
 
     def work() -> dict[str, object]:
-        report = kilotar.prepare(
-            out,
-            source=Path(source),
-            edition=edition,
-            splits=("train",),
-            accept_terms=True,
-            jobs=jobs,
-            sync=sync,
-        )
+        report = kilotar.prepare(out, on_event=_refuse_proof if known else ignore, jobs=jobs, sync=sync, **wish)
         return {"images": report.splits[0].images, "verified": report.verified, "findings": len(report.findings)}
 
     return work
@@ -43,8 +38,10 @@ def index(source: str, edition: str, out: str, jobs: int, known: str) -> Work:
     """Hash every image without writing one; the archive was proved before."""
     _make_root(out, known)
 
+    wish: dict[str, Any] = {"source": Path(source), "edition": edition, "splits": ("train",), "accept_terms": True}
+
     def work() -> None:
-        kilotar.index(out, source=Path(source), edition=edition, splits=("train",), accept_terms=True, jobs=jobs)
+        kilotar.index(out, on_event=_refuse_proof, jobs=jobs, **wish)
 
     return work
 
@@ -86,6 +83,12 @@ def _make_root(out: str, known: str) -> None:
     state.mkdir(parents=True)
     if known:
         shutil.copyfile(Path(known, ".kilotar", "inputs.jsonl"), state / "inputs.jsonl")
+
+
+def _refuse_proof(event: Event) -> None:
+    """End the measurement of an archive "already proved" where it is proved once more."""
+    if isinstance(event, Proved):
+        raise SystemExit(f"{event.archive} was proved again: the earlier proof was not believed")
 
 
 PRODUCT_JOBS: dict[str, Callable[..., Work]] = {

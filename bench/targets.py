@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from bench.figures import Ratio, Suite
+from bench.figures import Ratio, Suite, cpu_s
 
 TAR, TORCHVISION = "GNU tar, two-level loop", "torchvision"
+MEMORY, HASHED, FLOOR = "limit: files from memory", "limit: files from memory, hashed", "limit: C floor"
 Suites = dict[str, Suite]
 _UNPACKS = {
     "unpack": "1.0 GB, warm",
@@ -17,27 +18,46 @@ _UNPACKS = {
 }
 
 
+# Share of damaged images that a strict decode finds, in percent: the table of the performance study, section 3, on 200
+# images each. By so few it is known to about 3 points, and so much less is enough here.
+_EXAM = {
+    "one bit": 14,
+    "one byte": 26,
+    "512 zero bytes": 92,
+    "4096 zero bytes": 99,
+    "512 random bytes": 98,
+    "512 bytes dropped": 100,
+    "truncated": 100,
+    "truncated, end marker added": 100,
+    "zero tail": 100,
+}
+_EXAM_SLACK = 3
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One line of the table. `met` is None where it was not measured."""
+    """One line of the table. `met` is None where it was not measured; `limit` is what the machine allows, if known."""
 
     what: str
     wanted: str
     measured: str
     met: bool | None
+    limit: str = ""
 
     @property
     def verdict(self) -> str:
         return {True: "yes", False: "**no**", None: "not measured"}[self.met]
 
 
-def targets(suites: Suites) -> Iterator[Target]:
+def targets(suites: Suites, cores: int) -> Iterator[Target]:
     """Give every target with what was measured."""
     for suite, where in _UNPACKS.items():
         if suite in suites and not any("why" in line for line in suites[suite].lines):
             yield from _unpack(suites[suite], where)
     if "unpack" in suites:
         yield from _limits(suites["unpack"])
+    if "together" in suites:
+        yield from _together(suites["together"], cores)
     for name, part in _OTHERS.items():
         if name in suites:
             yield from part(suites[name])
@@ -45,28 +65,32 @@ def targets(suites: Suites) -> Iterator[Target]:
 
 
 def _unpack(suite: Suite, where: str) -> Iterator[Target]:
-    yield _at_least(f"unpack, {where}: times GNU tar", 3.3, suite.ratio(TAR, "kilotar", "wall_s"))
-    yield _at_least(f"unpack, {where}: times torchvision", 3.5, suite.ratio(TORCHVISION, "kilotar", "wall_s"))
-    yield _at_least(f"unpack, {where}, synced: times GNU tar", 2.2, suite.ratio(TAR, "kilotar, synced", "sync_s"))
+    rows = (("", TAR, 3.3, "kilotar"), ("", TORCHVISION, 3.5, "kilotar"), (", synced", TAR, 2.2, "kilotar, synced"))
+    for how, rival, wanted, ours in rows:
+        field = "sync_s" if how else "wall_s"
+        name = "GNU tar" if rival == TAR else rival
+        limit = suite.ratio(rival, HASHED, field)
+        yield _at_least(f"unpack, {where}{how}: times {name}", wanted, suite.ratio(rival, ours, field), limit)
 
 
 def _limits(suite: Suite) -> Iterator[Target]:
-    for limit in ("limit: files from memory", "limit: files from memory, hashed", "limit: C floor"):
+    for limit in (MEMORY, HASHED, FLOOR):
         if suite.of(limit):
             yield _at_most(f"unpack, 1.0 GB, warm: time to {limit}", 1.25, suite.ratio("kilotar", limit, "wall_s"))
     line = suite.of("kilotar")[0]
-    images = suite.of("limit: files from memory")[0]["called_write"]
+    images = suite.of(MEMORY)[0]["called_write"]
     over = line["called_write"] / images - 1
     yield Target("bytes written beyond those of the images", "0", f"{100 * over:.2f} % (index, lists)", over < 0.01)
     extra = min(one["peak_bytes"] - one["disk_bytes"] for one in suite.of("kilotar"))
     yield Target("extra peak disk", "0", f"{max(0, extra) / 1e6:.1f} MB", extra < 0.01 * images)
 
 
-def _together(suite: Suite) -> Iterator[Target]:
+def _together(suite: Suite, cores: int) -> Iterator[Target]:
     for algorithm in ("SHA-256", "MD5"):
         alone = (f"proof alone, {algorithm}", "index alone", "unpack alone")
         ratio = suite.to_slowest(f"all together, {algorithm}", alone)
-        yield _at_most(f"proof ({algorithm}), index and unpack: time to the slowest alone", 1.15, ratio)
+        limit = suite.to_slowest(f"all together, {algorithm}", alone, lambda line: cpu_s(line) / cores)
+        yield _at_most(f"proof ({algorithm}), index and unpack: time to the slowest alone", 1.15, ratio, limit)
 
 
 def _headers(suite: Suite) -> Iterator[Target]:
@@ -94,11 +118,11 @@ def _decode(suite: Suite) -> Iterator[Target]:
             rate = rates[name]["images_per_cpu_s"]
             told = f"{rate:,} (best {rates[name]['best']:,})"
             yield Target(f"deep {name}: images/s a core", f"{wanted:,}" if wanted else "none", told, rate >= wanted)
-    found = [line for line in suite.lines if line["what"] == "detection" and line["damage"].startswith("512 ")]
-    for line in found:
-        if line["decoder"].startswith("simplejpeg"):
-            share = line["percent"]
-            yield Target(f"deep verify finds: {line['damage']}", "98 %", f"{share} %", share >= 98)
+    for line in suite.lines:
+        if line["what"] == "detection" and line["damage"] in _EXAM and line["decoder"].startswith("simplejpeg"):
+            exam, share = _EXAM[line["damage"]], line["percent"]
+            met = share >= exam - _EXAM_SLACK
+            yield Target(f"deep verify finds: {line['damage']}", f"{exam} - {_EXAM_SLACK} %", f"{share} %", met)
 
 
 def _start(suite: Suite) -> Iterator[Target]:
@@ -118,7 +142,6 @@ def _resident(suites: Suites) -> Iterator[Target]:
 
 
 _OTHERS: dict[str, Callable[[Suite], Iterator[Target]]] = {
-    "together": _together,
     "headers": _headers,
     "reads": _reads,
     "decode": _decode,
@@ -126,9 +149,11 @@ _OTHERS: dict[str, Callable[[Suite], Iterator[Target]]] = {
 }
 
 
-def _at_least(what: str, wanted: float, ratio: Ratio | None) -> Target:
-    return Target(what, f"at least {wanted}", str(ratio or ""), ratio.middle >= wanted if ratio else None)
+def _at_least(what: str, wanted: float, ratio: Ratio | None, limit: Ratio | None = None) -> Target:
+    met = ratio.middle >= wanted if ratio else None
+    return Target(what, f"at least {wanted}", str(ratio or ""), met, f"{limit.middle:.2f}" if limit else "")
 
 
-def _at_most(what: str, wanted: float, ratio: Ratio | None) -> Target:
-    return Target(what, f"at most {wanted}", str(ratio or ""), ratio.middle <= wanted if ratio else None)
+def _at_most(what: str, wanted: float, ratio: Ratio | None, limit: Ratio | None = None) -> Target:
+    met = ratio.middle <= wanted if ratio else None
+    return Target(what, f"at most {wanted}", str(ratio or ""), met, f"{limit.middle:.2f}" if limit else "")
