@@ -28,6 +28,7 @@ from kilotar.events import Finding
 from kilotar.model.edition import Archive, ArchiveRole, Layout
 from kilotar.model.table import DIGEST_BYTES, RowsBuilder
 from kilotar.parse.tar import walk_members
+from kilotar.sources.local import LocalArchive, identify
 from kilotar.store.reading import open_archive
 from kilotar.work.indexing import index_archive, index_part
 from kilotar.work.outline import open_index, outline_archive
@@ -84,7 +85,9 @@ def bench_headers(folder: Path, rounds: int) -> None:
     rng = random.Random(0)
     path = folder / ARCHIVE.name
     members = make_archive(path, 30, 1000, lambda: rng.randrange(60_000, 160_000))
-    outline, _ = outline_archive(path, ARCHIVE, open_index(folder / "outline", path, ARCHIVE))
+    outline, _ = outline_archive(
+        path, ARCHIVE, open_index(folder / "outline", LocalArchive(ARCHIVE, path, identify(path)))
+    )
     findings: list[Finding] = []
 
     def walker() -> None:
