@@ -29,8 +29,12 @@ def here(tmp_path: Path) -> Iterator[Lab]:
 
 @pytest.fixture(scope="session")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Archive:
-    """Give an archive of 16 MiB and a bit, in pieces of 256 KiB."""
-    return archive_of(tmp_path_factory.mktemp("archive") / "of", 16 * MIB + 12_345)
+    """Give an archive of 6 MiB and a bit, in pieces of 256 KiB.
+
+    From 8 MiB on, Transmission 3.00 as the only seed keeps the last block back for 10 s: its queue takes 512 requests,
+    it says so, and loses the 512th.
+    """
+    return archive_of(tmp_path_factory.mktemp("archive") / "of", 6 * MIB + 12_345)
 
 
 @pytest.fixture

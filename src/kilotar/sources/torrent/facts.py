@@ -18,7 +18,9 @@ from kilotar.parse.address import plain_url
 __all__ = ["ROWS", "Ledger", "snapshot"]
 
 FILE_ERRORS = 5
-ENDPOINTS = 10_000
+ADDRESSES = 10_000
+UTP = {"utp", "udp"}  # one number in the library's table, under the name that came first
+CUT = ("reset", "end of file", "broken pipe")
 
 
 @dataclass(slots=True)
@@ -34,7 +36,7 @@ class Ledger:
     before: tuple[int, int, int, int] = (0, 0, 0, 0)
     status: Any = None
     choked: int = 0
-    shaken: set[tuple[str, int]] = field(default_factory=set)
+    shaken: set[str] = field(default_factory=set)
     tcp_timeouts: int = 0
     tcp_refused: int = 0
     resets: int = 0
@@ -64,8 +66,8 @@ class Ledger:
     def meet(self, peers: Iterable[Any]) -> None:
         """Take in who is connected now; those that have not shaken hands yet are nobody."""
         met = [peer for peer in peers if not peer.flags & (peer.connecting | peer.handshake)]
-        if len(self.shaken) < ENDPOINTS:
-            self.shaken.update(tuple(peer.ip) for peer in met)
+        if len(self.shaken) < ADDRESSES:
+            self.shaken.update(peer.ip[0] for peer in met)
         self.choked = sum(bool(peer.flags & peer.interesting and peer.flags & peer.remote_choked) for peer in met)
 
     def restart(self) -> None:
@@ -88,19 +90,21 @@ class Ledger:
 
 def _disconnected(ledger: Ledger, alert: Any) -> None:
     """Count by transport, step and reason: the histogram that tells a filter from a dead peer."""
-    transport, step, why = str(alert.socket_type), str(alert.op), alert.error.message().lower()
-    is_silent, is_known = "timed out" in why, bool(str(alert.pid).strip("0"))
-    if is_known:  # it said who it is, so hands were shaken
-        ledger.shaken.add(tuple(alert.endpoint))
-    if step == "connect" and transport == "utp":
-        ledger.utp_timeouts += is_silent
-    elif step == "connect":
+    step, why, address = str(alert.op), alert.error.message().lower(), alert.endpoint[0]
+    is_utp, is_silent = str(alert.socket_type) in UTP, "timed out" in why
+    is_known = bool(str(alert.pid).strip("0"))  # it said who it is, so hands were shaken
+    if "connected to ourselves" in why:  # trackers give us our own address; the other end counts as cut
+        ledger.resets -= 1
+    elif is_known:
+        ledger.shaken.add(address)
+    elif step == "connect" and not is_utp:
         ledger.tcp_timeouts += is_silent
         ledger.tcp_refused += not is_silent
-    elif transport == "utp":
-        ledger.utp_read_timeouts += is_silent
-    elif step in {"sock_read", "sock_write"} and not is_known:
-        ledger.resets += "reset" in why or "end of file" in why or "broken pipe" in why
+    elif not is_utp:
+        ledger.resets += any(words in why for words in CUT)
+    if is_utp and is_silent:
+        ledger.utp_timeouts += step == "connect"
+        ledger.utp_read_timeouts += step != "connect"
 
 
 def _tracker_replied(ledger: Ledger, alert: Any) -> None:
@@ -123,7 +127,7 @@ def _tracker_asked(ledger: Ledger, alert: Any) -> None:
 
 
 def _listens(ledger: Ledger, alert: Any) -> None:
-    transport = {"utp": "udp"}.get(str(alert.socket_type), str(alert.socket_type))
+    transport = "udp" if str(alert.socket_type) in UTP else str(alert.socket_type)
     ledger.listening[f"{alert.address}:{alert.port}/{transport}"] = None
 
 
@@ -211,7 +215,7 @@ def snapshot(client: str, torrent: Ledger, session: Ledger, is_upload_only: bool
         choked=torrent.choked,
         tcp_timeouts=torrent.tcp_timeouts,
         tcp_refused=torrent.tcp_refused,
-        resets=torrent.resets,
+        resets=max(0, torrent.resets),
         utp_timeouts=torrent.utp_timeouts,
         utp_read_timeouts=torrent.utp_read_timeouts,
         handshakes=len(torrent.shaken),
