@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kilotar.shell.units import both_units, count, counted, duration, percent, size
+from kilotar.shell.units import both_units, count, counted, duration, percent, share_of, size
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,8 @@ def test_one_is_singular() -> None:
 
 def test_counts_have_commas() -> None:
     assert count(1_281_167) == "1,281,167"
+
+
+def test_a_part_has_the_unit_of_its_whole() -> None:
+    assert share_of(105e9, 147_897_477_120) == "105.0/147.9 GB"
+    assert share_of(3, 5) == "3/5 B"

@@ -1,4 +1,4 @@
-"""Live bars for a terminal: a proof bar an archive, one for the images, and the disk.
+"""Live bars for a terminal: an archive's download and proof, one for the images, and the disk.
 
 Rules guarded: only for a terminal (rich writes nothing to a pipe until it ends); events only fold, a few redraws a
 second draw, so any number of events costs no time; every word is plain text to rich, never markup; narrow windows lose
@@ -15,7 +15,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from kilotar import events
 from kilotar.events import Event, Landed, RunEnded, RunStarted, StepStarted
+from kilotar.shell.getting import get_text, share
 from kilotar.shell.progress import Progress
 from kilotar.shell.reporters import Told, free_bytes
 from kilotar.shell.text import one_line
@@ -38,7 +40,7 @@ class Bars:
 
     def __init__(self, console: Console, *, verbose: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console
-        self._told = Told(verbose)
+        self._told = Told(verbose, clock)
         self._clock = clock
         self._progress = Progress()
         self._lock = threading.RLock()
@@ -49,7 +51,7 @@ class Bars:
         with self._lock:
             self._progress.see(event, self._clock())
             text = "" if isinstance(event, RunStarted) else self._told(event)
-        if isinstance(event, RunStarted | Landed | StepStarted):
+        if isinstance(event, RunStarted | Landed | StepStarted | events.Progress):
             self._start()
         if text:
             self._console.print(Text(text))
@@ -94,11 +96,13 @@ class Bars:
 
 def picture(progress: Progress, now_s: float, width: int, free: int) -> list[str]:
     """Give the bars as lines of at most `width` cells."""
-    rows = [
-        ("prove", one_line(name), percent(archive.landed_bytes, archive.total_bytes), progress.proof_text(name, now_s))
-        for name, archive in progress.archives.items()
-    ]
-    rows.append((progress.word, "", progress.share, progress.work_text(now_s)))
+    rows = [("get", one_line(name), share(got), get_text(got)) for name, got in progress.downloads.items()]
+    for name in progress.in_proof:
+        archive = progress.archives[name]
+        proved = percent(archive.landed_bytes, archive.total_bytes)
+        rows.append(("prove", one_line(name), proved, progress.proof_text(name, now_s)))
+    if progress.has_work:
+        rows.append((progress.word, "", progress.share, progress.work_text(now_s)))
     name_cells = min(NAME_CELLS, max(len(name) for _, name, _, _ in rows))
     bar_cells = 20 if width >= 100 else 12 if width >= 72 else 0
     lines = [_row(row, name_cells, bar_cells) for row in rows]

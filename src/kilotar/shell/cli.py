@@ -33,8 +33,8 @@ COMMANDS = (
 )
 EPILOGUE = (
     "Every flag is also an environment variable (KILOTAR_JOBS=4) and a key of ./kilotar.toml (jobs = 4). "
-    "Exit codes: 0 done, 1 bug, 2 usage, 3 problems found, 5 disk, 6 decision needed, 7 extra missing, 8 data refused, "
-    "9 settings differ, 75 another run, 130/143 interrupted."
+    "Exit codes: 0 done, 1 bug, 2 usage, 3 problems found, 4 network, 5 disk, 6 decision needed, 7 extra missing, "
+    "8 data refused, 9 settings differ, 75 another run, 130/143 interrupted."
 )
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from kilotar.events import Event, Found, Landed, Note, Outcome, Proved, RunEnded, RunStarted, StepEnded
+from kilotar import events
+from kilotar.events import Event, Found, Landed, Note, Outcome, Proved, RunEnded, RunStarted, StepEnded, Trouble
 from kilotar.model.ranges import ByteRange, Ranges
+from kilotar.shell.getting import get_line, is_here
 from kilotar.shell.text import one_line
 from kilotar.shell.units import count, counted, duration, percent, size
 
@@ -62,6 +64,7 @@ class Progress:
     def __init__(self) -> None:
         self.run = RunStarted("", "", 0, 0, 0)
         self.archives: dict[str, ArchiveProgress] = {}
+        self.downloads: dict[str, events.Progress] = {}
         self.problems = 0
         self.steps_done = self.images_done = self.images_kept = self.bytes_done = 0
         self.rate = Rate()
@@ -71,11 +74,14 @@ class Progress:
         match event:
             case RunStarted():
                 self.run = event
+                self.downloads.clear()  # one that still goes on tells of itself within a second
                 self.steps_done = self.images_done = self.images_kept = self.bytes_done = 0
                 self.rate = Rate()
                 self.rate.add(now_s, 0)
             case Landed():
                 self._land(event, now_s)
+            case events.Progress():
+                self.downloads[event.archive] = event
             case Proved():
                 self.archives.setdefault(event.archive, ArchiveProgress()).proved = True
             case StepEnded():
@@ -99,6 +105,16 @@ class Progress:
         if event.outcome is Outcome.KEPT:
             self.images_kept += event.images
         self.rate.add(now_s, self.images_done - self.images_kept)
+
+    @property
+    def in_proof(self) -> list[str]:
+        """The archives whose proof is worth a row: not those that are still on their way."""
+        return [name for name in self.archives if name not in self.downloads or is_here(self.downloads[name])]
+
+    @property
+    def has_work(self) -> bool:
+        """Whether there is more to do than to fetch."""
+        return not self.downloads or self.run.images > 0 or self.run.steps > 0
 
     @property
     def word(self) -> str:
@@ -138,13 +154,15 @@ class Progress:
 
     def line(self, now_s: float, free_bytes: int) -> str:
         """Give the whole state as one line."""
-        open_archives = [name for name, archive in self.archives.items() if not archive.proved]
-        parts = [
+        open_archives = [name for name in self.in_proof if not self.archives[name].proved]
+        parts = [get_line(got) for got in self.downloads.values() if not is_here(got)]
+        parts += [
             f"prove {one_line(name)} {percent(self.archives[name].landed_bytes, self.archives[name].total_bytes):.1f}% "
             + self.proof_text(name, now_s)
             for name in open_archives
         ]
-        parts.append(f"{self.word} {self.share:.1f}% {self.work_text(now_s)}")
+        if self.has_work:
+            parts.append(f"{self.word} {self.share:.1f}% {self.work_text(now_s)}")
         parts.append(counted(self.problems, "problem"))
         if free_bytes >= 0:
             parts.append(f"free {size(free_bytes)}")
@@ -175,6 +193,9 @@ def _words(event: Event, verbose: bool) -> str:
         case Found() if event.finding.is_problem or verbose:
             at = f" at byte {event.finding.offset}" if event.finding.offset >= 0 else ""
             return f"{event.finding.kind}: {event.finding.where}{at}: {event.finding.why}"
+        case Trouble():
+            advice = f" -> {event.advice}" if event.advice else ""
+            return f"{event.kind}: {event.where}: {event.seen}{advice}"
         case Note():
             return event.text if event.level == "info" else f"{event.level}: {event.text}"
         case StepEnded() if event.outcome is Outcome.FAILED or verbose:

@@ -17,7 +17,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Protocol
 
-from kilotar.events import SCHEMA, Event, Found, Landed, as_json
+from kilotar import events
+from kilotar.events import SCHEMA, Event, Found, Landed, Trouble, as_json
+from kilotar.shell.getting import get_line, share, stage_head
+from kilotar.shell.memory import Memory, trouble_key
 from kilotar.shell.progress import Progress, sentence
 from kilotar.shell.units import percent
 
@@ -36,14 +39,16 @@ class Reporter(Protocol):
 
 
 class Told:
-    """Which events are worth a sentence of their own: findings of one kind only so many times.
+    """Which events are worth a sentence of their own: findings of one kind only so many times, a trouble once.
 
     Args:
         verbose: every step, and every finding without a limit.
+        clock:   seconds, rising.
     """
 
-    def __init__(self, verbose: bool) -> None:
+    def __init__(self, verbose: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self._verbose = verbose
+        self._memory = Memory(clock)
         self._kinds: Counter[str] = Counter()
 
     def __call__(self, event: Event) -> str:
@@ -51,7 +56,15 @@ class Told:
             self._kinds[event.finding.kind] += event.finding.is_problem
             if self._kinds[event.finding.kind] > MOST_OF_A_KIND:
                 return ""
+        if isinstance(event, Trouble) and not self._memory.is_news(*trouble_key(event)):
+            return ""
         return sentence(event, self._verbose)
+
+    def stage(self, event: Event) -> str:
+        """Give the line of a download whose stage has changed, "" for everything else."""
+        if not isinstance(event, events.Progress) or not self._memory.is_news(event.archive, stage_head(event)):
+            return ""
+        return get_line(event)
 
     def rest(self) -> list[str]:
         """Give a line for every kind of finding that was cut short."""
@@ -82,7 +95,7 @@ class Lines:
         ticking: bool = True,
     ) -> None:
         self._out: IO[str] | None = out
-        self._told = Told(verbose)
+        self._told = Told(verbose, clock)
         self._interval_s = interval_s
         self._clock = clock
         self._wall = wall
@@ -96,7 +109,7 @@ class Lines:
     def __call__(self, event: Event) -> None:
         with self._lock:
             self._progress.see(event, self._clock())
-            text = self._told(event)
+            text = self._told(event) or self._told.stage(event)
             if text:
                 self._say(text)
             self.tick()
@@ -105,7 +118,7 @@ class Lines:
         """Say the state where the last line of state is a minute old."""
         with self._lock:
             now_s = self._clock()
-            if now_s - self._last_s >= self._interval_s and self._progress.run.verb:
+            if now_s - self._last_s >= self._interval_s and (self._progress.run.verb or self._progress.downloads):
                 self._last_s = now_s
                 self._say(self._progress.line(now_s, free_bytes(self._progress.run.root)))
 
@@ -136,20 +149,29 @@ class JsonLines:
 
     Args:
         open_file: opens the file when the first event comes, so that a refused command leaves nothing behind.
-        every_byte: False drops `Landed` events that move an archive by less than one percent (for logs).
+        every_byte: False drops events that move an archive by less than one percent, and troubles told already (for
+            logs).
+        clock: seconds, rising.
     """
 
-    def __init__(self, open_file: Callable[[], IO[str]], *, every_byte: bool = True) -> None:
+    def __init__(
+        self,
+        open_file: Callable[[], IO[str]],
+        *,
+        every_byte: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._open = open_file
         self._file: IO[str] | None = None
         self._trouble = ""
         self._every_byte = every_byte
-        self._landed: dict[str, float] = {}
+        self._shares: dict[tuple[str, str], float] = {}
+        self._memory = Memory(clock)
         self._lock = threading.RLock()
 
     def __call__(self, event: Event) -> None:
         with self._lock:
-            if self._trouble or (isinstance(event, Landed) and not self._is_worth(event)):
+            if self._trouble or not (self._every_byte or self._is_worth(event)):
                 return
             self._put(as_json(event))
 
@@ -168,13 +190,23 @@ class JsonLines:
         except (OSError, ValueError) as error:
             self._trouble = str(error)
 
-    def _is_worth(self, event: Landed) -> bool:
-        if self._every_byte:
-            return True
-        share = percent(event.stop, event.total_bytes)
-        if share < 100 and share - self._landed.get(event.archive, -1.0) < 1:
+    def _is_worth(self, event: Event) -> bool:
+        match event:
+            case Landed():
+                return self._has_moved("landed", event.archive, percent(event.stop, event.total_bytes))
+            case events.Progress():
+                news = self._memory.is_news(event.archive, stage_head(event))
+                return self._has_moved("got", event.archive, share(event)) or news
+            case Trouble():
+                return self._memory.is_news(*trouble_key(event))
+            case _:
+                return True
+
+    def _has_moved(self, kind: str, archive: str, now: float) -> bool:
+        before = self._shares.get((kind, archive), -1.0)
+        if now == before or (now < 100 and abs(now - before) < 1):
             return False
-        self._landed[event.archive] = share
+        self._shares[kind, archive] = now
         return True
 
     def close(self) -> str:

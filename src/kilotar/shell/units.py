@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["both_units", "count", "counted", "duration", "percent", "size"]
+__all__ = ["both_units", "count", "counted", "duration", "percent", "share_of", "size"]
 
 _STEPS = ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 _BINARY = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
@@ -26,6 +26,14 @@ def size(size_bytes: float) -> str:
 def both_units(size_bytes: float) -> str:
     """Give bytes in decimal units, and in binary ones in brackets."""
     return f"{size(size_bytes)} ({_scaled(size_bytes, _BINARY)})"
+
+
+def share_of(done_bytes: float, total_bytes: float) -> str:
+    """Give a part and its whole in the unit of the whole: "105.0/147.9 GB"."""
+    for step, unit in _STEPS:
+        if total_bytes >= step:
+            return f"{done_bytes / step:.1f}/{total_bytes / step:.1f} {unit}"
+    return f"{done_bytes:.0f}/{total_bytes:.0f} B"
 
 
 def _scaled(number: float, steps: tuple[tuple[int, str], ...]) -> str:
