@@ -170,7 +170,7 @@ def test_a_log_keeps_a_percent_and_a_change_of_stage_and_every_event_goes_to_a_p
         everything(event)
 
     kept = [json.loads(line)["event"] for line in log_file.getvalue().splitlines()]
-    assert 100 <= kept.count("Progress") <= 103
+    assert 90 <= kept.count("Progress") <= 103
     assert kept.count("Trouble") == 1
     assert all_file.getvalue().count("\n") == 1003
 
