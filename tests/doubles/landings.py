@@ -10,7 +10,7 @@ import hashlib
 import os
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,6 +124,16 @@ class FileLanding:
         wanted = set(range(self._table.count) if pieces is None else pieces)
         with self._changed:
             return self._changed.wait_for(lambda: wanted <= self._have, timeout_s)
+
+    def wait_until(self, true: Callable[[], bool], timeout_s: float = 30.0) -> bool:
+        """Wait until something is true; it is asked after every call, and when `stir` is called."""
+        with self._changed:
+            return self._changed.wait_for(true, timeout_s)
+
+    def stir(self) -> None:
+        """Let those who wait look again."""
+        with self._changed:
+            self._changed.notify_all()
 
     def read(self) -> bytes:
         """Give the bytes of the file."""

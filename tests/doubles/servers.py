@@ -38,10 +38,12 @@ __all__ = [
     "short",
     "silent",
     "status",
+    "tunnel",
     "whole",
     "without_length",
 ]
 
+_TLS_HELLO = b"\x16\x03"
 _RANGE = re.compile(r"bytes=(\d+)-(\d+)")
 
 
@@ -136,6 +138,11 @@ class Server:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'https' if self.tls else 'http'}://{host}:{self.port}/archive.tar"
 
+    def resume(self, script: Iterable[Behaviour]) -> None:
+        """Go on with another script."""
+        with self._lock:
+            self._left = iter(tuple(script))
+
     def stop(self) -> None:
         """Stop to listen, and cut every connection."""
         if self._listener is not None:
@@ -181,6 +188,9 @@ class Server:
             if not (more := sock.recv(65536)):
                 return None
             head += more
+            if head.startswith(_TLS_HELLO):
+                sock.sendall(b"HTTP/1.1 400 The plain HTTP request was sent as HTTPS\r\n\r\n")
+                return None
         first, *rows = head.decode("latin-1").split("\r\n\r\n")[0].split("\r\n")
         headers = {name.lower(): value for name, _, value in (row.partition(": ") for row in rows)}
         return Exchange(first.split(" ")[1], headers, self.data, sock, number)
@@ -304,6 +314,23 @@ def reset_after(count: int) -> Behaviour:
 def _announce(exchange: Exchange, **headers: str | int) -> None:
     span = f"bytes {exchange.start}-{exchange.stop - 1}/{len(exchange.data)}"
     exchange.head("206 Partial Content", Content_Length=len(exchange.body), Content_Range=span, ETag='"one"', **headers)
+
+
+def tunnel(exchange: Exchange) -> bool:
+    """Be a proxy: connect to where a CONNECT asks for, and pass bytes on both ways until one side ends."""
+    host, _, port = exchange.target.rpartition(":")
+    with socket.create_connection((host, int(port))) as there:
+        exchange.head("200 Connection established")
+        back = threading.Thread(target=_pass_on, args=(there, exchange.sock), daemon=True)
+        back.start()
+        _pass_on(exchange.sock, there)
+    return False
+
+
+def _pass_on(here: socket.socket, there: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := here.recv(65536):
+            there.sendall(data)
 
 
 def silent(count: int) -> Behaviour:
