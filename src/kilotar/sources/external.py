@@ -14,21 +14,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from kilotar.errors import ClientFailed, DiskFull, KilotarError, MachineError, UsageError
 from kilotar.events import Trouble
 from kilotar.model.fetching import Landing, PieceWish, SwarmFacts, Tell
+from kilotar.sources.claims import Claims, bits_of
 
-__all__ = ["External", "Program", "Reading", "bits_of", "pieces_of", "refuse_foreign"]
+__all__ = ["External", "Program", "Reading", "refuse_foreign"]
 
 POLL_S = 0.5
 STALL_S = 60.0
-_LATE_S = 10.0  # a complete client has written everything by then
-_LOST_BYTES = 256 << 20  # more than any client keeps back
-_LONGEST_WAIT_S = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +98,7 @@ class External:
         self._grace_s = 5.0
         self._closing = threading.Event()
         self._wake = threading.Event()
-        self._unread = _Unread(landing, program.name)
+        self._claims = Claims(landing, program.name)
         self._silence = _Silence(landing.table.name, program.name, stall_s, tell)
         self._thread = threading.Thread(target=self._run, name=f"kilotar {program.name}", daemon=True)
         self._thread.start()
@@ -148,13 +146,13 @@ class External:
         if wish is None or not self._steer(wish):
             return
         self._reading = reading = self._program.read()
-        for piece in self._unread.due(reading):
+        for piece in self._claims.due(reading.bits, is_done=reading.is_done):
             if self._closing.is_set():
                 return
-            self._unread.checked(piece, self._landing.check(piece, self.name))
+            self._claims.checked(piece, self._landing.check(piece, self.name))
         if reading.failure is not None:
             raise reading.failure
-        self._unread.give_up(reading)
+        self._claims.give_up()
         self._silence.see(reading, is_wanted=bool(wish) and not self._is_paused)
 
     def _steer(self, wish: PieceWish) -> bool:
@@ -188,58 +186,6 @@ class External:
                 self._tell(Trouble("client", self._landing.table.name, str(error), error.fix))
 
 
-class _Unread:
-    """Pieces that the client says it has and that were not verified yet: when to look at each."""
-
-    def __init__(self, landing: Landing, name: str) -> None:
-        self._landing = landing
-        self._name = name
-        self._verified = bytearray(bits_of(landing))
-        self._tries: dict[int, int] = {}
-        self._not_before_s: dict[int, float] = {}
-        self._has_proved_some = False
-        self._done_s = 0.0
-
-    def due(self, reading: Reading) -> Iterator[int]:
-        """Give the pieces to check now."""
-        now_s = time.monotonic()
-        self._done_s = (self._done_s or now_s) if reading.is_done else 0.0
-        news = bytes(there & ~known for there, known in zip(reading.bits, self._verified, strict=False))
-        for piece in pieces_of(news, self._landing.table.count):
-            if self._landing.has(piece):
-                self._mark(piece)
-            elif self._not_before_s.get(piece, 0.0) <= now_s:
-                yield piece
-
-    def checked(self, piece: int, is_good: bool) -> None:
-        if is_good:
-            self._has_proved_some = True
-            self._mark(piece)
-            return
-        tries = self._tries[piece] = self._tries.get(piece, 0) + 1
-        self._not_before_s[piece] = time.monotonic() + min(POLL_S * 2**tries, _LONGEST_WAIT_S) / 2
-
-    def give_up(self, reading: Reading) -> None:
-        """Refuse a client whose word is not what the file holds: it writes elsewhere, or the disk lies."""
-        lost = len(self._tries)
-        is_late = self._done_s and time.monotonic() - self._done_s > _LATE_S
-        if not lost or not (is_late or (not self._has_proved_some and self._bytes(lost) > _LOST_BYTES)):
-            return
-        raise ClientFailed(
-            f"{self._name} says that it has pieces which are not in the file",
-            seen=f"{lost} pieces, among them {min(self._tries)}, do not match in {str(self._landing.path)!r}",
-            fix="let it run on this machine and see this very path (no container of its own), or leave out --client",
-        )
-
-    def _bytes(self, pieces: int) -> int:
-        return pieces * self._landing.table.piece_bytes
-
-    def _mark(self, piece: int) -> None:
-        self._verified[piece >> 3] |= 0x80 >> (piece & 7)
-        self._tries.pop(piece, None)
-        self._not_before_s.pop(piece, None)
-
-
 class _Silence:
     """Tells when no byte comes, ever less often."""
 
@@ -260,22 +206,6 @@ class _Silence:
             self._tell(
                 Trouble("stalled", self._archive, seen, "it is still tried; `kilotar doctor` looks for the cause")
             )
-
-
-def bits_of(landing: Landing) -> bytes:
-    """Give the verified pieces as bits, as in `Reading`."""
-    bits = bytearray(-(-landing.table.count // 8))
-    for piece in range(landing.table.count):
-        if landing.has(piece):
-            bits[piece >> 3] |= 0x80 >> (piece & 7)
-    return bytes(bits)
-
-
-def pieces_of(bits: bytes, count: int) -> Iterator[int]:
-    """Give the numbers of the pieces whose bits are set, below `count`."""
-    for at, byte in enumerate(bits):
-        if byte:
-            yield from (p for p in range(at * 8, min(at * 8 + 8, count)) if byte & (0x80 >> (p & 7)))
 
 
 def refuse_foreign(name: str, asked: Mapping[str, object]) -> None:

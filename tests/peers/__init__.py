@@ -1,0 +1,1 @@
+"""Tests with real peers, trackers and clients, in networks of their own."""
