@@ -181,12 +181,13 @@ class Transfer:
     # Sources
 
     def _redistribute(self) -> None:
-        with self._turn:
-            is_stale, self._is_stale = self._is_stale, False
-            urgent = self._urgent
-            missing = self._missing() if is_stale or self._fleet.servers else []
         servers = self._fleet.able_servers()
-        if is_stale or self._fleet.changed(servers) or (servers and self._share.is_low(missing)):
+        is_changed = self._fleet.changed(servers)
+        with self._turn:
+            is_stale, self._is_stale = self._is_stale or is_changed, False
+            urgent = self._urgent
+            missing = self._missing() if is_stale or servers else []
+        if is_stale or (servers and self._share.is_low(missing)):
             swarm = self._fleet.swarm_name
             wishes = self._share.divide(missing, urgent, swarm, servers, swarm_moves=self._fleet.swarm_moves())
             self._fleet.want(wishes)
