@@ -33,6 +33,16 @@ def test_a_damaged_table_of_ours_is_as_none_and_one_that_is_given_is_refused(tmp
         take_positions(path, ("n00000010",))
 
 
+def test_a_table_of_another_archive_is_refused_when_given(tmp_path: Path) -> None:
+    path = tmp_path / "mine.tsv"
+    write_positions(path, TABLE)
+    assert take_positions(path, WNIDS, 102_400, TABLE.infohash) == take_positions(path, WNIDS, 102_400) == TABLE
+    for size_bytes, infohash in ((102_401, TABLE.infohash), (102_400, "cd" * 20)):
+        with pytest.raises(LayoutRefused, match="another archive") as refused:
+            take_positions(path, WNIDS, size_bytes, infohash)
+        assert str(size_bytes) in refused.value.seen and infohash in refused.value.seen
+
+
 def test_a_table_that_is_not_there_or_endless_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(StorageFailed):
         take_positions(tmp_path / "none.tsv", WNIDS)

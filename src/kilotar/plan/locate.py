@@ -114,6 +114,11 @@ class Locator:
         """The wanted classes that were neither located nor told to be missing yet."""
         return tuple(self._wnids[rank] for rank in self._wanted)
 
+    @property
+    def positions(self) -> Positions:
+        """All that is known now: what was learnt, and what a table says that was not found wrong."""
+        return self._known.updated(self._learnt.values())
+
     def next(self) -> Step:
         """Give what is to be told or done next. Without new bytes a `Probe` stays the same."""
         pieces: tuple[int, ...] = ()
@@ -126,7 +131,7 @@ class Locator:
             return self._told.popleft()
         if self._refused:
             return self._refused
-        return Probe(pieces) if pieces else Done(self._known.updated(self._learnt.values()))
+        return Probe(pieces) if pieces else Done(self.positions)
 
     def on(self, piece: int, data: bytes | memoryview) -> None:
         """Take the bytes of a whole verified piece, asked for or not. Raises ValueError for another length."""

@@ -42,14 +42,28 @@ def read_positions(path: Path, wnids: Collection[str]) -> Positions | None:
         return None
 
 
-def take_positions(path: Path, wnids: Collection[str]) -> Positions:
-    """Give the table that a person brings. Raises: LayoutRefused naming the line, MachineError."""
+def take_positions(path: Path, wnids: Collection[str], size_bytes: int | None = None, infohash: str = "") -> Positions:
+    """Give the table that a person brings.
+
+    Args:
+        wnids: the classes of the edition.
+        size_bytes, infohash: of the archive that it must be of, where that is known.
+    Raises: LayoutRefused naming the line, or where it is of another archive; MachineError.
+    """
     try:
         with open(path, "rb") as file:
             content = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise storage_error(error, f"read {path}") from error
-    return parse_positions(content, str(path), wnids)
+    positions = parse_positions(content, str(path), wnids)
+    if size_bytes is not None and not positions.is_of(size_bytes, infohash):
+        raise LayoutRefused(
+            f"{path} is of another archive",
+            seen=f"{positions.archive}, {positions.size_bytes} bytes, infohash {positions.infohash or 'none'}; "
+            f"this one has {size_bytes} bytes, infohash {infohash or 'none'}",
+            fix="leave the table out: the classes are then searched for",
+        )
+    return positions
 
 
 def write_positions(path: Path, positions: Positions) -> None:
