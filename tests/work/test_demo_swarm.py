@@ -77,7 +77,8 @@ def test_torrents_come_from_the_site_and_archives_from_the_seed(demo: DemoSwarm,
 
 
 def test_the_web_seed_serves_the_same_bytes(demo: DemoSwarm, tiny: Tiny, tmp_path: Path) -> None:
-    torrent = demo.torrents[0]
+    assert [bool(torrent.web_seeds) for torrent in demo.torrents] == [False, True, True]
+    torrent = demo.torrents[1]
     landing = FileLanding(torrent.table, tmp_path)
     fetcher = HttpFetcher(torrent.web_seeds[0], landing, HERE, ignore)
     fetcher.want(PieceWish(wanted=(range(torrent.table.count),)))
@@ -98,7 +99,7 @@ def test_without_a_client_the_web_seed_serves_alone(
     events: list[Event] = []
 
     with open_demo_swarm(tiny, tmp_path / "swarm", events.append) as demo:
-        assert not demo.has_seed
+        assert not demo.has_seed and all(torrent.web_seeds for torrent in demo.torrents)
         assert fetch_page(demo.torrents[0].web_seeds[0], 1 << 30, HERE)
     assert any(isinstance(event, Note) and "alone" in event.text for event in events)
 

@@ -10,13 +10,15 @@ import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from kilotar.errors import storage_error
+from kilotar.errors import TorrentRefused, storage_error
 from kilotar.events import Finding
 from kilotar.exec.batch import Batch
 from kilotar.model.edition import Edition
 from kilotar.model.report import ArchiveFact
 from kilotar.model.sample import Split
+from kilotar.parse.torrent import parse_torrent
 from kilotar.pixels import OddNames
+from kilotar.store.files import read_file
 from kilotar.store.journal import read_journal
 from kilotar.store.reading import open_archive
 from kilotar.store.workspace import InputRecord, Workspace
@@ -43,7 +45,7 @@ def check_archives(
     latest = {record.name: record for record in read_journal(workspace.inputs, InputRecord)}
     facts = []
     for record in latest.values():
-        finding = _compare(record, digests=digests)
+        finding = _compare(record, workspace, digests=digests)
         if finding is not None:
             found(finding)
         holds = finding is None and record.published
@@ -64,7 +66,7 @@ def archive_batches(workspace: Workspace, edition: Edition, odd: OddNames) -> It
                 yield from extent_batches(archive.local.path, rows, odd)
 
 
-def _compare(record: InputRecord, *, digests: bool) -> Finding | None:
+def _compare(record: InputRecord, workspace: Workspace, *, digests: bool) -> Finding | None:
     path = Path(record.path)
     try:
         size_bytes = path.stat().st_size
@@ -75,10 +77,40 @@ def _compare(record: InputRecord, *, digests: bool) -> Finding | None:
         return Finding("archive", record.path, f"{size_bytes:,} bytes, was {record.size_bytes:,}")
     if not digests or not record.digest:
         return None
+    if record.algorithm == "btih":
+        return _compare_pieces(path, record, workspace)
     digest = _digest(path, record.algorithm)
     if digest == record.digest:
         return None
     return Finding("archive", record.path, f"{record.algorithm} {digest}, was {record.digest}")
+
+
+def _compare_pieces(path: Path, record: InputRecord, workspace: Workspace) -> Finding | None:
+    """Compare an archive that was proved piece by piece with the hashes of its torrent."""
+    content = read_file(workspace.torrent_of(record.digest))
+    try:
+        table = parse_torrent(content or b"", infohash=record.digest, size_bytes=record.size_bytes).table
+    except TorrentRefused as error:
+        why = f"cannot be compared: the kept .torrent cannot be read ({error.seen}); prepare again fetches it"
+        return Finding("archive-unchecked", record.path, why, is_problem=False)
+    wrong = [
+        piece for piece, digest in enumerate(_piece_digests(path, table.piece_bytes)) if digest != table.sha1(piece)
+    ]
+    if not wrong:
+        return None
+    why = f"{len(wrong):,} of {table.count:,} pieces have other bytes than their torrent, the first is {wrong[0]:,}"
+    return Finding("archive", record.path, why, table.start(wrong[0]))
+
+
+def _piece_digests(path: Path, piece_bytes: int) -> Iterator[bytes]:
+    buffer = memoryview(bytearray(piece_bytes))
+    with open_archive(path) as file, open(file.fd, "rb", closefd=False) as stream:
+        file.will_stream()
+        try:
+            while count := stream.readinto(buffer):
+                yield hashlib.sha1(buffer[:count], usedforsecurity=False).digest()
+        except OSError as error:
+            raise storage_error(error, f"read {path}") from error
 
 
 def _digest(path: Path, algorithm: str) -> str:

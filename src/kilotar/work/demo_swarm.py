@@ -68,9 +68,16 @@ def open_demo_swarm(tiny: Tiny, folder: Path, emit: Emit) -> Iterator[DemoSwarm]
             raise storage_error(error, f"open the demo's swarm in {folder}") from error
         open_things.callback(web.close)
         open_things.callback(tracker.close)
-        torrents = tuple(make_torrent(table, ((tracker.url,),), (_url(web, table.name),)) for table in tables)
+        swarm = _client(folder / "seed", open_things, emit)
+        first = tables[0].name if swarm else ""  # as published, the largest has no web seed
+        torrents = tuple(
+            make_torrent(table, ((tracker.url,),), () if table.name == first else (_url(web, table.name),))
+            for table in tables
+        )
         _offer(web, tiny, torrents)
-        has_seed = _seed(tiny.folder, torrents, folder, open_things, emit) and tracker.wait_for_seeds(_SEED_S)
+        if swarm:
+            _seed(swarm, tiny.folder, torrents, folder / "seed", open_things)
+        has_seed = swarm is not None and tracker.wait_for_seeds(_SEED_S)
         toml = _write_edition(tiny, folder / "edition.toml", torrents, web, tracker)
         yield DemoSwarm(toml, torrents, has_seed, web)
 
@@ -105,23 +112,27 @@ def _offer(web: DemoWeb, tiny: Tiny, torrents: tuple[Torrent, ...]) -> None:
     web.offer({"/database.xml": f'<?xml version="1.0"?><rss><channel>{items}</channel></rss>'.encode()})
 
 
-def _seed(
-    folder: Path, torrents: tuple[Torrent, ...], state: Path, open_things: contextlib.ExitStack, emit: Emit
-) -> bool:
-    """Seed the archives; False where there is no client."""
+def _client(state: Path, open_things: contextlib.ExitStack, emit: Emit) -> Swarm | None:
+    """Give a client to seed with, None where none is installed."""
     try:
-        swarm = Swarm(LOOPBACK, Profile("TCP"), state / "seed", emit)
+        swarm = Swarm(LOOPBACK, Profile("TCP"), state, emit)
     except MissingExtra as error:
         emit(Note("warning", f"{error}; the web seed serves alone"))
-        return False
+        return None
     open_things.callback(swarm.close)
+    return swarm
+
+
+def _seed(
+    swarm: Swarm, folder: Path, torrents: tuple[Torrent, ...], state: Path, open_things: contextlib.ExitStack
+) -> None:
+    """Seed the archives of a folder."""
     for torrent in torrents:
-        pieces = open_pieces(folder, torrent.table.name, state / "seed", torrent.table, writable=False)
+        pieces = open_pieces(folder, torrent.table.name, state, torrent.table, writable=False)
         open_things.callback(pieces.close)
         for piece in range(torrent.table.count):
             pieces.check(piece, OWN_DISK)
         swarm.add(torrent, pieces)
-    return True
 
 
 def _write_edition(tiny: Tiny, path: Path, torrents: tuple[Torrent, ...], web: DemoWeb, tracker: DemoTracker) -> Path:
