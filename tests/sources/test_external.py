@@ -26,6 +26,7 @@ class ClientDouble:
     """A client that says what it is told to, and remembers what was asked of it."""
 
     name = "client"
+    trusts_us = True
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -175,6 +176,34 @@ def test_nothing_wanted_pauses_and_something_resumes(fetcher: External, client: 
 
     until("it goes on", lambda: "resume" in client.asked)
     assert client.asked == ["start", "pause", "resume"]
+
+
+def test_a_piece_that_was_handed_over_and_is_found_bad_makes_it_begin_again(
+    fetcher: External, client: ClientDouble, landing: FileLanding
+) -> None:
+    fetcher.want(ALL)
+    until("it began", lambda: client.began_with == bits(0, 9))
+    landing.forget({9})
+    fetcher.want(PieceWish(wanted=(range(TABLE.count),)))
+
+    until("it began again", lambda: client.began_with == bits(0))
+    assert client.asked == ["start", "stop", "start"]
+    write(landing, 9)
+    client.reading = Reading(bits(9))
+    assert landing.wait_for({9})
+
+
+def test_a_client_that_reads_for_itself_goes_on(fetcher: External, client: ClientDouble, landing: FileLanding) -> None:
+    client.trusts_us = False
+    fetcher.want(ALL)
+    until("it began", lambda: client.began_with)
+    landing.forget({9})
+    write(landing, 5)
+    client.reading = Reading(bits(5))
+    fetcher.want(PieceWish(wanted=(range(TABLE.count),)))
+
+    assert landing.wait_for({5})
+    assert client.asked == ["start"]
 
 
 def test_a_client_that_gives_up_is_told_with_its_own_words(

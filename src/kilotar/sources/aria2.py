@@ -137,6 +137,7 @@ class _Aria2:
     """The child process and its remote control: a `Program`."""
 
     name = "aria2"
+    trusts_us = True
 
     def __init__(self, run: Run, client: str) -> None:
         self._run = run
@@ -147,6 +148,7 @@ class _Aria2:
         self._post: JsonPost | None = None
 
     def start(self, bits: bytes) -> None:
+        self._began_bytes = -1
         run = self._run = replace(
             self._run,
             control_port=_free_port(),

@@ -7,6 +7,7 @@ Rules guarded:
 - a client gets the whole archive or nothing: its protocol names no pieces, and to pretend that it has what nobody
   wants would make it hand out zeros to others;
 - when it ends, does not answer, or cannot write, that is told once, with its own words, and is there as `failure`;
+- a piece that was handed over as good and is found bad later makes it begin again, where it took our word for it;
 - no thread but one talks to it; it is stopped within the grace.
 """
 
@@ -21,7 +22,7 @@ from typing import Protocol
 from kilotar.errors import ClientFailed, DiskFull, KilotarError, MachineError, UsageError
 from kilotar.events import Trouble
 from kilotar.model.fetching import Landing, PieceWish, SwarmFacts, Tell
-from kilotar.sources.claims import Claims, bits_of
+from kilotar.sources.claims import Claims, bits_of, pieces_of
 
 __all__ = ["External", "Program", "Reading", "refuse_foreign"]
 
@@ -50,10 +51,16 @@ class Program(Protocol):
     """An installed client and one torrent. Every method but `kill` is called by one thread only.
 
     Any may raise ClientFailed or MachineError.
+
+    Attributes:
+        trusts_us: whether it takes pieces for good on our word, and does not read them.
     """
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def trusts_us(self) -> bool: ...
 
     def start(self, bits: bytes) -> None:
         """Begin to fetch what the bits (as in `Reading`) do not name as verified."""
@@ -91,6 +98,8 @@ class External:
         self._program, self._landing, self._tell = program, landing, tell
         self._poll_s = poll_s
         self._wish: PieceWish | None = None
+        self._steered: PieceWish | None = None
+        self._handed = b""
         self._reading = Reading()
         self._failure: KilotarError | None = None
         self._began_s = 0.0
@@ -157,11 +166,15 @@ class External:
 
     def _steer(self, wish: PieceWish) -> bool:
         """Start, pause or resume the client; False while it has not begun."""
-        if wish and _is_missing_some(wish, self._landing):
-            raise _refuse_part(self.name)
+        if wish is not self._steered:
+            self._steered = wish
+            if wish and _is_missing_some(wish, self._landing):
+                raise _refuse_part(self.name)
+            self._forget_lies()
         if not self._began_s:
             if wish:
-                self._program.start(bits_of(self._landing))
+                self._handed = bits_of(self._landing)
+                self._program.start(self._handed)
                 self._began_s = time.monotonic()
             return bool(wish)
         should_pause = not wish and not self._reading.is_done
@@ -169,6 +182,17 @@ class External:
             (self._program.pause if should_pause else self._program.resume)()
             self._is_paused = should_pause
         return True
+
+    def _forget_lies(self) -> None:
+        """Stop a client that holds a piece for good on our word which is not: it is begun again with what is."""
+        if (
+            self._began_s
+            and self._program.trusts_us
+            and any(not self._landing.has(piece) for piece in pieces_of(self._handed, self._landing.table.count))
+        ):
+            self._program.stop(self._grace_s)
+            self._began_s, self._is_paused = 0.0, False
+            self._claims = Claims(self._landing, self.name)
 
     def _fail(self, error: KilotarError) -> None:
         if self._closing.is_set():

@@ -73,6 +73,7 @@ class _Transmission:
     """One torrent of a daemon: a `Program`."""
 
     name = "transmission"
+    trusts_us = False
 
     def __init__(
         self,
