@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "demo",
     "doctor",
     "edition",
     "find_classes",
@@ -150,6 +151,18 @@ def edition(name: str = "ilsvrc2012") -> Edition:
     from kilotar.editions.load import load_edition
 
     return load_edition(name)
+
+
+def demo(folder: Path | str, *, on_event: OnEvent = ignore) -> tuple[Report, Report]:
+    """Publish a tiny ImageNet on loopback, download, prepare and check it, in seconds; nothing leaves this machine.
+
+    Args:
+        folder: gets the archives as published, the state of those who serve them, and the root `imagenet`.
+    Returns: the reports of `prepare` and of `verify`. Raises: KilotarError.
+    """
+    from kilotar.work import demo as verb
+
+    return verb.demo(_path(folder), on_event)
 
 
 def search_archives(

@@ -20,6 +20,7 @@ __all__ = ["build_app", "main"]
 
 COMMANDS = (
     ("make:prepare", "Verify the archives and write the formats you want; the same command again resumes."),
+    ("make:get", "Fetch the archives and prove every piece; the same command again resumes."),
     ("make:plan", "Show what prepare would read, write and need; change nothing."),
     ("make:index", "Index the archives, so that images can be read in place."),
     ("check:verify", "Check what was prepared, and repair it if asked."),
@@ -29,7 +30,7 @@ COMMANDS = (
     ("facts:archives", "Show the published archives, known before any network is touched."),
     ("facts:classes", "Find classes by word, wnid, label, ilsvrc_id or parent."),
     ("facts:formats", "Show the formats that can be written."),
-    ("demo:demo", "Make a tiny ImageNet and prepare it: a few seconds, nothing to download."),
+    ("demo:demo", "Bring a tiny ImageNet out of a swarm on this machine and prepare it: a few seconds."),
 )
 EPILOGUE = (
     "Every flag is also an environment variable (KILOTAR_JOBS=4) and a key of ./kilotar.toml (jobs = 4). "
