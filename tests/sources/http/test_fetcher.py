@@ -179,6 +179,7 @@ ALL_THE_TIME: dict[str, tuple[Behaviour, str]] = {
     "3.7 continue": (servers.many_continues, "the answer is longer than it may be"),
     "3.7 chunks": (servers.flood_of_chunks, "the answer is longer than it may be"),
     "3.7 garbage": (servers.garbage, "gave no valid HTTP answer"),
+    "row 70": (servers.reset_after(10), "127.0.0.1: Connection reset by peer"),
     "a stingy server": (servers.less(999), "less than a piece at a time"),
 }
 
@@ -263,6 +264,7 @@ def test_a_drip_is_cut_by_its_rate_over_a_minute(tmp_path: Path) -> None:
         assert it.landing.wait_for()
         assert it.landing.read() == DATA
         assert server.asked[1].connection != server.asked[0].connection
+        assert 0 < it.fetcher.facts().wasted_bytes < PIECE
 
 
 def test_a_drip_for_ever_is_given_up(tmp_path: Path) -> None:
@@ -386,25 +388,70 @@ def test_what_the_server_asks_to_wait_is_waited(tmp_path: Path) -> None:
         assert "503 Service Unavailable" in it.said()
 
 
-def test_a_host_gets_no_more_connections_than_allowed(tmp_path: Path) -> None:
-    """Two archives of one host share its connections."""
-    first, second = tmp_path / "1", tmp_path / "2"
+class Crowd:
+    """A behaviour that sees how many requests are answered at once: each waits a moment for more than `places`."""
+
+    def __init__(self, places: int, too_many: Behaviour = honest) -> None:
+        self.places, self.too_many = places, too_many
+        self.most = self.now = self.turned_away = 0
+        self.changed = threading.Condition()
+
+    def __call__(self, exchange: Exchange) -> bool:
+        with self.changed:
+            self.now += 1
+            self.most = max(self.most, self.now)
+            self.changed.notify_all()
+            is_crowded = self.changed.wait_for(lambda: self.now > self.places, 0.02)
+            self.turned_away += is_crowded
+        try:
+            return (self.too_many if is_crowded else honest)(exchange)
+        finally:
+            with self.changed:
+                self.now -= 1
+
+
+def test_all_connections_are_used_and_no_more(tmp_path: Path) -> None:
+    crowd = Crowd(2)
+    with Server(DATA, then=crowd) as server, fetching(server.url, tmp_path) as it:
+        assert it.landing.wait_for()
+    assert crowd.most == 2
+
+
+def test_two_archives_of_one_host_share_its_connections(tmp_path: Path) -> None:
+    first, second, crowd = tmp_path / "1", tmp_path / "2", Crowd(2)
     first.mkdir()
     second.mkdir()
-    with Server(DATA) as server, fetching(server.url, first) as one, fetching(server.url, second) as two:
+    with Server(DATA, then=crowd) as server, fetching(server.url, first) as one, fetching(server.url, second) as two:
         assert one.landing.wait_for()
         assert two.landing.wait_for()
-    assert server.connections >= 2
+    assert crowd.most == 2
 
 
 def test_a_busy_server_gets_fewer_connections(tmp_path: Path) -> None:
     options = HttpOptions(connections=4, proxy="", allow_private=True)
-    with (
-        Server(DATA, [honest, honest, servers.status(503)]) as server,
-        fetching(server.url, tmp_path, options=options) as it,
-    ):
+    crowd = Crowd(1, too_many=servers.status(503))
+    with Server(DATA, then=crowd) as server, fetching(server.url, tmp_path, options=options) as it:
         assert it.landing.wait_for()
         assert it.landing.read() == DATA
+    assert 2 <= crowd.turned_away <= 6
+
+
+def test_a_new_wish_ends_a_range_at_the_next_piece(tmp_path: Path) -> None:
+    begun, changed = threading.Event(), threading.Event()
+
+    def slowly(exchange: Exchange) -> bool:
+        begun.set()
+        changed.wait(10)
+        return honest(exchange)
+
+    alone = HttpOptions(connections=1, proxy="", allow_private=True)
+    with Server(DATA, [honest, slowly]) as server, fetching(server.url, tmp_path, options=alone) as it:
+        assert begun.wait(10)
+        it.fetcher.want(PieceWish(urgent=(20,)))
+        changed.set()
+        assert it.landing.wait_for({20})
+        assert it.landing.have == {0, 1, 20}
+        assert server.asked[1].stop - server.asked[1].start > PIECE
 
 
 def test_a_full_disk_is_told_once_and_rested_until_the_next_wish(tmp_path: Path) -> None:

@@ -95,7 +95,13 @@ class Carrier:
 
     def _read(self, piece: int) -> memoryview:
         data = self._buffer[: self._table.length(piece)]
-        count = self._wire.read(data, self._host)
+        before = self._wire.arrived
+        try:
+            count = self._wire.read(data, self._host)
+        except Failure:
+            lost = self._wire.arrived - before
+            self._desk.received(lost, wasted=lost)
+            raise
         is_short = count < len(data)
         self._desk.received(count, wasted=count if is_short else 0)
         if piece == 0:

@@ -55,6 +55,10 @@ class MeteredStream(io.RawIOBase):
     Args:
         min_rate_bytes_s: 0 for any.
         now: the clock, in seconds.
+
+    Attributes:
+        arrived:  bytes so far.
+        is_muted: nothing is given, and nobody is waited for.
     """
 
     def __init__(self, sock: socket.socket, min_rate_bytes_s: int, now: Callable[[], float] = time.monotonic) -> None:
@@ -64,6 +68,7 @@ class MeteredStream(io.RawIOBase):
         self._left = _SLACK_BYTES
         self._waited_s = 0.0
         self._window_bytes = 0
+        self.arrived = 0
         self.is_muted = False
 
     def begin(self) -> None:
@@ -85,6 +90,7 @@ class MeteredStream(io.RawIOBase):
         count = self._sock.recv_into(buffer)
         self._waited_s += self._now() - begun_s
         self._window_bytes += count
+        self.arrived += count
         self._left -= count
         if self._left < 0:
             raise Failure(Cause.ANSWER, "the answer is longer than it may be")

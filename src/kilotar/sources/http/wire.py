@@ -55,6 +55,13 @@ class Wire:
         self._response: http.client.HTTPResponse | None = None
         self._peer: tuple[str, str, int] | None = None
         self._is_cut = False
+        self._arrived = 0
+        self._family = 0
+
+    @property
+    def arrived(self) -> int:
+        """Give how many bytes came so far, heads and framing included."""
+        return self._arrived + (self._stream.arrived if self._stream is not None else 0)
 
     def ask(self, address: Address, headers: Iterable[tuple[str, str]]) -> http.client.HTTPResponse:
         """Send a GET and read the head of the answer; its body is read by `readinto`.
@@ -139,13 +146,16 @@ class Wire:
     def _dial(self, there: Address, *, is_proxy: bool) -> socket.socket:
         found = socket.getaddrinfo(there.host, there.port, type=socket.SOCK_STREAM)
         last: Exception | None = None
+        found.sort(key=lambda one: one[0] != self._family)  # where IPv6 leads nowhere, that is waited for once
         for family, kind, protocol, _, place in found:
             ip = str(place[0])
             if not (is_proxy or self._options.allow_private or not is_inside(ip)):
                 last = _private(there.host, ip)
                 continue
             try:
-                return self._connect(family, kind, protocol, place)
+                sock = self._connect(family, kind, protocol, place)
+                self._family = family
+                return sock
             except OSError as error:
                 last = error
         raise last or OSError(f"no address of {there.host}")
@@ -188,6 +198,7 @@ class Wire:
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def close(self) -> None:
+        self._arrived = self.arrived
         if self._sock is not None:
             self._sock.close()
         self._sock = self._stream = self._reader = self._response = self._peer = None
