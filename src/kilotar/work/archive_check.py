@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 from kilotar.errors import TorrentRefused, storage_error
@@ -20,6 +21,7 @@ from kilotar.parse.torrent import parse_torrent
 from kilotar.pixels import OddNames
 from kilotar.store.files import read_file
 from kilotar.store.journal import read_journal
+from kilotar.store.pieces import INCOMPLETE, open_pieces
 from kilotar.store.reading import open_archive
 from kilotar.store.workspace import InputRecord, Workspace
 from kilotar.work.deep import extent_batches
@@ -86,31 +88,21 @@ def _compare(record: InputRecord, workspace: Workspace, *, digests: bool) -> Fin
 
 
 def _compare_pieces(path: Path, record: InputRecord, workspace: Workspace) -> Finding | None:
-    """Compare an archive that was proved piece by piece with the hashes of its torrent."""
+    """Compare the pieces of an archive that were proved with the hashes of its torrent; of all, where none is known."""
     content = read_file(workspace.torrent_of(record.digest))
     try:
         table = parse_torrent(content or b"", infohash=record.digest, size_bytes=record.size_bytes).table
     except TorrentRefused as error:
         why = f"cannot be compared: the kept .torrent cannot be read ({error.seen}); prepare again fetches it"
         return Finding("archive-unchecked", record.path, why, is_problem=False)
-    wrong = [
-        piece for piece, digest in enumerate(_piece_digests(path, table.piece_bytes)) if digest != table.sha1(piece)
-    ]
+    pieces = open_pieces(path.parent, path.name.removesuffix(INCOMPLETE), workspace.pieces, table, writable=False)
+    with closing(pieces):
+        known = [piece for piece in range(table.count) if pieces.has(piece)]
+        wrong = [piece for piece in known or range(table.count) if not pieces.recheck(piece)]
     if not wrong:
         return None
-    why = f"{len(wrong):,} of {table.count:,} pieces have other bytes than their torrent, the first is {wrong[0]:,}"
+    why = f"{len(wrong):,} of {len(known):,} pieces have other bytes than their torrent, the first is {wrong[0]:,}"
     return Finding("archive", record.path, why, table.start(wrong[0]))
-
-
-def _piece_digests(path: Path, piece_bytes: int) -> Iterator[bytes]:
-    buffer = memoryview(bytearray(piece_bytes))
-    with open_archive(path) as file, open(file.fd, "rb", closefd=False) as stream:
-        file.will_stream()
-        try:
-            while count := stream.readinto(buffer):
-                yield hashlib.sha1(buffer[:count], usedforsecurity=False).digest()
-        except OSError as error:
-            raise storage_error(error, f"read {path}") from error
 
 
 def _digest(path: Path, algorithm: str) -> str:
