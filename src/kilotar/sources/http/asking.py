@@ -13,7 +13,8 @@ from kilotar.sources.http.address import Address, follow
 from kilotar.sources.http.answer import Answer, judge
 from kilotar.sources.http.failing import Cause, Failure
 from kilotar.sources.http.options import HttpOptions
-from kilotar.sources.http.wire import Wire, basic, proxy_for, proxy_headers
+from kilotar.sources.http.proxy import basic, proxy_for, proxy_headers
+from kilotar.sources.http.wire import Wire
 
 __all__ = ["Asking"]
 
