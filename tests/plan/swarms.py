@@ -86,8 +86,12 @@ NO_SEED = replace(_NOTHING, seeds=0, seeds_known=0, copies=0.4, choked=2)
 TCP_DROPPED = replace(_NOBODY, tcp_timeouts=41)
 PEERS_GONE = replace(_NOBODY, tcp_refused=38, tcp_timeouts=3)
 UDP_BLOCKED = replace(HEALTHY, utp_timeouts=12)
-# small UDP passes, large UDP is dropped: µTP opens, goes silent after 5 s, again every 65 s, and TCP is never tried
-UTP_HOLE = replace(_NOBODY, peers=1, utp_read_timeouts=4)
+# small UDP passes, large UDP is dropped: µTP opens, even greets, goes silent after 5 s, again every 65 s; TCP is never
+# tried; what comes in is ourselves, whom the tracker told us of
+UTP_HOLE = replace(_NOBODY, handshakes=1, utp_timeouts=1, utp_read_timeouts=1, incoming=3, peers_known=2, copies=0.0)
+UTP_HOLE_WHILE_OPEN = replace(UTP_HOLE, peers=1, seeds=1, copies=1.0)
+# a tracker that knows nobody but ourselves
+ONLY_US = replace(_NOBODY, incoming=5, peers_known=1, seeds_known=0, copies=0.0)
 INSPECTED = replace(_NOBODY, resets=17)
 NO_INCOMING = replace(HEALTHY, incoming=0, external_ip="100.77.1.2")
 CHOKED = replace(_NOTHING, peers=8, seeds=8, choked=8)

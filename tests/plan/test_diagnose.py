@@ -31,6 +31,8 @@ TROUBLES = [
     ("TCP_DROPPED", "connections", "41 of 41 connects time out", "another network"),
     ("PEERS_GONE", "connections", "38 are refused", "gone"),
     ("UTP_HOLE", "µTP", "large UDP is dropped", "µTP off"),
+    ("UTP_HOLE_WHILE_OPEN", "µTP", "large UDP is dropped", "µTP off"),
+    ("ONLY_US", "seeds", "nobody who has all", "--from http"),
     ("INSPECTED", "handshake", "17 connections were cut", "--encryption forced"),
     ("SILENT_PEERS", "handshake", "nobody greets", "--encryption forced"),
     ("ONE_SEAT", "one seat", "one connection for each address", "--peer"),

@@ -1,5 +1,5 @@
-"""The way of a byte from a swarm: disk, listening, somebody who knows peers, a connection, a handshake, leave to take,
-bytes. Each link says whether it holds, by the counters of a client.
+"""The way of a byte from a swarm: disk, proxy, listening, somebody who knows peers, a seed, a connection, a handshake,
+leave to take, bytes. Each link says whether it holds, by the counters of a client.
 
 Rules guarded: a link is judged only when those before it hold, so the first that fails is the cause that is told; what
 cannot be known yet (a client of a few seconds) is a note, not a problem.
@@ -96,20 +96,20 @@ def seeds(facts: SwarmFacts) -> Line:
     """Peers that lack the same pieces as we do cannot help, however many there are."""
     if facts.seeds > 0 or facts.seeds_known > 0 or facts.copies >= 1:
         return Line(Mark.OK, "seeds", f"{max(facts.seeds_known, facts.seeds)} known, {facts.seeds} connected")
-    if facts.seeds_known == 0 and not facts.received_bytes:
+    if facts.seeds_known == 0 and not facts.received_bytes and facts.age_s >= YOUNG_S:
         return Line(Mark.PROBLEM, "seeds", "the trackers know of nobody who has all of it", HTTP)
     return Line(Mark.NOTE, "seeds", "nobody has told of a complete copy")
 
 
 def connections(facts: SwarmFacts) -> Line:
     """A histogram of how connects fail tells a network that drops from peers that are gone."""
+    if not facts.received_bytes and facts.utp_read_timeouts:
+        return _swallowed(facts)
     if facts.peers > 0 or facts.handshakes > 0 or facts.received_bytes > 0:
         return Line(Mark.OK, "connections", f"{facts.peers} peers connected, {facts.seeds} of them seeds")
     failed = facts.tcp_timeouts + facts.tcp_refused + facts.resets + facts.utp_timeouts + facts.utp_read_timeouts
     if facts.resets and not facts.handshakes:
         return _cut(facts)
-    if facts.utp_read_timeouts:
-        return _swallowed(facts)
     if not failed:
         return Line(Mark.NOTE, "connections", "no peer was reached yet, and no connect has failed", "wait a little")
     return _unreached(facts, failed)
@@ -140,8 +140,6 @@ def handshake(facts: SwarmFacts) -> Line:
         return Line(Mark.OK, "handshake", f"{facts.handshakes} peers greeted us")
     if facts.resets:
         return _cut(facts)
-    if facts.utp_read_timeouts:
-        return _swallowed(facts)
     if facts.age_s < YOUNG_S:
         return Line(Mark.NOTE, "handshake", "connected, no greeting yet", "wait a little")
     seen = f"{facts.peers} connections are open and nobody greets"
@@ -149,7 +147,7 @@ def handshake(facts: SwarmFacts) -> Line:
 
 
 def _one_seat(facts: SwarmFacts) -> Line:
-    seen = f"{facts.handshakes} peers greeted us and hung up at once: most take one connection for each address"
+    seen = f"{facts.handshakes} peers greeted us and hung up without a byte: most take one connection for each address"
     fix = "is another client at work behind this router? Let one download, and share it with --peer HOST:PORT"
     return Line(Mark.PROBLEM, "one seat", seen, fix)
 
@@ -185,9 +183,9 @@ CHAIN = (
     Link("proxy", proxy),
     Link("listening", listening, is_passed_with_a_note=True),
     Link("peer sources", peer_sources),
+    Link("seeds", seeds, is_passed_with_a_note=True),
     Link("connections", connections),
     Link("handshake", handshake),
-    Link("seeds", seeds, is_passed_with_a_note=True),
     Link("unchoke", unchoke),
     Link("bytes", bytes_come),
 )
