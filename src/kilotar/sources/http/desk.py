@@ -21,14 +21,13 @@ from kilotar.sources.http.meter import RecentRate
 from kilotar.sources.http.options import HttpOptions
 from kilotar.sources.http.pause import Clock, Pause
 from kilotar.sources.http.wanted import Wanted
+from kilotar.sources.http.wrong import WrongPieces
 
 __all__ = ["Desk", "Errand"]
 
 _LEAST_RANGE_BYTES = 8 << 20
 _MOST_RANGE_BYTES = 64 << 20
 _RANGE_S = 4.0  # of one connection at its last rate: few requests, and a new wish is soon followed
-_MOST_WRONG = 2  # pieces that are wrong now
-_MOST_MENDED = 8  # wrong pieces that came right when asked again, until even that is too much
 _HOSTS = HostGate()
 
 
@@ -56,8 +55,8 @@ class Desk:
         self._identity = Identity.read(identity) if identity else None
         self._most = options.connections
         self._places, self._busy, self._range_bytes = 1, 0, 0
-        self._received = self._wasted = self._requests = self._mended = 0
-        self._wrong: set[int] = set()
+        self._received = self._wasted = self._requests = 0
+        self._wrong = WrongPieces()
         self._error = ""
         self._is_resting = self._is_whole = False
         self.is_closed = self.is_changed = False
@@ -165,9 +164,7 @@ class Desk:
             self._pause.works()
             self._error = ""
             self._range_bytes = max(self._range_bytes, _LEAST_RANGE_BYTES)
-            if piece in self._wrong:
-                self._wrong.discard(piece)
-                self._mended += 1
+            self._wrong.mend(piece)
             if not self._is_whole and self._places != self._most:
                 self._places = self._most
                 self._turn.notify_all()
@@ -184,7 +181,7 @@ class Desk:
                 return
             is_wrong = failure.cause is Cause.CORRUPT
             if is_wrong:
-                self._count_wrong(errand.piece)
+                self._pause.is_over = self._wrong.add(errand.piece)
             if failure.cause is Cause.BUSY and self._busy > 1:
                 self._most = max(1, self._most // 2)
             counts = self._pause.fails(failure, errand.epoch)
@@ -196,11 +193,6 @@ class Desk:
             self._turn.notify_all()
         if is_news:
             self._tell(trouble)
-
-    def _count_wrong(self, piece: int) -> None:
-        again = piece in self._wrong
-        self._wrong.add(piece)
-        self._pause.is_over = again or len(self._wrong) >= _MOST_WRONG or self._mended >= _MOST_MENDED
 
     def _trouble(self, failure: Failure) -> Trouble:
         if self._pause.is_over:
