@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kilotar.model.checkup import DiskFact, MachineFacts, Mark
 from kilotar.model.explanations import EXPLANATIONS
 from kilotar.model.fetching import HttpFacts, SwarmFacts
-from kilotar.plan.diagnose import diagnose, swarm_lines
+from kilotar.plan.diagnose import diagnose
 from tests.plan import swarms
 
 TROUBLES = [
@@ -108,14 +108,11 @@ def test_without_a_client_the_machine_alone_is_judged() -> None:
     assert (first.what, first.state) == ("disk", Mark.PROBLEM)
 
 
-def test_in_its_own_order_the_chain_begins_at_the_disk() -> None:
-    assert [line.what for line in swarm_lines(swarms.TCP_DROPPED)][:5] == [
-        "disk",
-        "proxy",
-        "listening",
-        "peer sources",
-        "connections",
-    ]
+def test_where_all_is_well_the_chain_is_told_in_its_order() -> None:
+    said = [line.what for line in diagnose(swarms.HEALTHY)]
+
+    links = ["disk", "proxy", "listening", "peer sources", "seeds", "connections", "handshake", "unchoke", "bytes"]
+    assert said[: len(links)] == links
 
 
 def test_the_four_alarming_states_are_explained_in_words() -> None:

@@ -15,7 +15,7 @@ from kilotar.plan.chain import CHAIN, YOUNG_S
 from kilotar.plan.machine_lines import machine_lines
 from kilotar.plan.tracker_words import tracker_advice
 
-__all__ = ["diagnose", "http_lines", "swarm_lines"]
+__all__ = ["diagnose"]
 
 INCOMING_AFTER_S = 600.0
 _CARRIER = IPv4Network("100.64.0.0/10")
@@ -32,17 +32,12 @@ def diagnose(
         machine: of this machine, where it was looked at.
     """
     chain = _chain(facts) if facts is not None else []
-    rest = [*(_beside(facts) if facts is not None else ()), *http_lines(http)]
+    rest = [*(_beside(facts) if facts is not None else ()), *map(_http, http)]
     if machine is not None:
         rest += machine_lines(machine)
     lines = [*chain, *rest]
     first = next((line for line in lines if line.state is Mark.PROBLEM), None)
     return tuple(lines) if first is None else (first, *(line for line in lines if line is not first))
-
-
-def swarm_lines(facts: SwarmFacts) -> tuple[Line, ...]:
-    """Give the chain up to its first failing link, in its own order, and what was seen besides."""
-    return (*_chain(facts), *_beside(facts))
 
 
 def _chain(facts: SwarmFacts) -> list[Line]:
@@ -108,11 +103,6 @@ def _is_carrier(text: str) -> bool:
         return ip_address(text) in _CARRIER
     except (ValueError, TypeError):
         return False
-
-
-def http_lines(http: Sequence[HttpFacts]) -> tuple[Line, ...]:
-    """Give a line for every web address: what it brought, or its true failure."""
-    return tuple(map(_http, http))
 
 
 def _http(one: HttpFacts) -> Line:
