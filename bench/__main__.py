@@ -46,8 +46,8 @@ def main() -> None:
 
 
 def run(work: Path, rounds: int, rest_s: float, only: tuple[str, ...], command: str) -> None:
-    shutil.rmtree(work / "rounds", ignore_errors=True)
     ground = Ground(work, rest_s)
+    ground.clear()  # of a run that was broken off; its unlink is felt like any other
     small, large = build(work / "t30", 30, 300), build(work / "t100", 100, 300)
     with Record(RESULTS, work, command) as record:
         bench = Bench(ground, record, small, large, compile_floor(work), rounds)
