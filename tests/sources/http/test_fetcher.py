@@ -389,7 +389,10 @@ def test_what_the_server_asks_to_wait_is_waited(tmp_path: Path) -> None:
 
 
 class Crowd:
-    """A behaviour that sees how many requests are answered at once: each waits a moment for more than `places`."""
+    """A behaviour that sees how many requests are answered at once.
+
+    Each waits until there were as many as `places`, and then a moment for more.
+    """
 
     def __init__(self, places: int, too_many: Behaviour = honest) -> None:
         self.places, self.too_many = places, too_many
@@ -401,6 +404,7 @@ class Crowd:
             self.now += 1
             self.most = max(self.most, self.now)
             self.changed.notify_all()
+            self.changed.wait_for(lambda: self.most >= self.places, 10)
             is_crowded = self.changed.wait_for(lambda: self.now > self.places, 0.02)
             self.turned_away += is_crowded
         try:
@@ -412,7 +416,7 @@ class Crowd:
 
 def test_all_connections_are_used_and_no_more(tmp_path: Path) -> None:
     crowd = Crowd(2)
-    with Server(DATA, then=crowd) as server, fetching(server.url, tmp_path) as it:
+    with Server(DATA, [honest], crowd) as server, fetching(server.url, tmp_path) as it:
         assert it.landing.wait_for()
     assert crowd.most == 2
 

@@ -1,7 +1,7 @@
 """Pieces that came with a wrong hash, and how many of them are too many.
 
-Rules guarded: one wrong piece may be the fault of the way, so it is asked for once more; a piece that is wrong twice, or
-two that are wrong at a time, are the fault of the server; so are many that each come right at the second time.
+Rules guarded: one wrong piece may be the fault of the way, so it is asked for once more; a piece that is wrong twice,
+or two that are wrong at a time, are the fault of the server; so are many that each come right at the second time.
 """
 
 from __future__ import annotations
