@@ -16,8 +16,9 @@ from kilotar.model.profile import Profile
 from kilotar.sources.external import External
 from kilotar.store.pieces import PieceFile
 
-__all__ = ["Fleet", "Ways"]
+__all__ = ["Fleet", "MakeServer", "MakeSwarm", "Ways"]
 
+MakeSwarm = Callable[[Profile, PieceFile, Tell], Fetcher]
 MakeServer = Callable[[PieceFile, Tell], Fetcher]
 
 
@@ -36,7 +37,7 @@ class Ways:
         explain:  what a doctor makes of a silence, as troubles.
     """
 
-    swarm: Callable[[Profile, PieceFile, Tell], Fetcher] | None = None
+    swarm: MakeSwarm | None = None
     servers: Mapping[str, MakeServer] = field(default_factory=dict)
     reserve: Mapping[str, MakeServer] = field(default_factory=dict)
     explain: Callable[[SwarmFacts | None, tuple[HttpFacts, ...]], tuple[Trouble, ...]] = _explain_nothing
@@ -64,6 +65,13 @@ class Fleet:
         self._reserve = dict(ways.reserve)
         self._last_able: tuple[str, ...] = ()
         self._is_new = False
+        self._sent_before = 0
+
+    @property
+    def sent_bytes(self) -> int:
+        """Bytes sent to peers by all clients of this run."""
+        facts = self._swarm.facts() if self._swarm is not None else None
+        return self._sent_before + (facts.sent_bytes if isinstance(facts, SwarmFacts) else 0)
 
     @property
     def swarm_name(self) -> str:
@@ -80,8 +88,7 @@ class Fleet:
 
     def use_profile(self, profile: Profile) -> None:
         """Start the client of peers, or start it anew with another profile."""
-        if self._swarm is not None:
-            self._swarm.close()
+        self._leave()
         self._swarm = self._ways.swarm(profile, self._pieces, self._tell) if self._ways.swarm else None
         self._is_new = True
 
@@ -127,5 +134,10 @@ class Fleet:
         """Close all of them; nothing lands afterwards."""
         for server in self.servers.values():
             server.close()
+        self._leave()
+
+    def _leave(self) -> None:
         if self._swarm is not None:
+            self._sent_before = self.sent_bytes
             self._swarm.close()
+            self._swarm = None

@@ -13,7 +13,7 @@ from pathlib import Path
 from kilotar.errors import HttpFailed
 from kilotar.events import Emit, Trouble
 from kilotar.model.edition import Archive, Edition
-from kilotar.model.fetching import Fetcher, HttpFacts, PieceWish, SwarmFacts, Tell
+from kilotar.model.fetching import Fetcher, PieceWish, SwarmFacts, Tell
 from kilotar.model.pieces import PieceTable, Torrent
 from kilotar.model.profile import FIRST, Profile
 from kilotar.parse.address import plain_url
@@ -26,7 +26,8 @@ from kilotar.sources.transmission import transmission
 from kilotar.store.files import publish
 from kilotar.store.pieces import PieceFile
 from kilotar.store.workspace import Workspace
-from kilotar.work.fleet import MakeServer, Ways
+from kilotar.work.doctor import silence_troubles
+from kilotar.work.fleet import MakeServer, MakeSwarm, Ways
 from kilotar.work.request import Fetching
 
 __all__ = ["find_metadata", "plain_table", "ways_to"]
@@ -109,7 +110,7 @@ def ways_to(about: Archive, torrent: Torrent | None, fetching: Fetching, workspa
         )
     servers = _servers(seeds if torrent else seeds[:1], fetching)
     swarm = _swarm(torrent, fetching, workspace) if uses_swarm and torrent else None
-    return Ways(swarm, servers, _servers(origin, fetching), _explain)
+    return Ways(swarm, servers, _servers(origin, fetching), silence_troubles)
 
 
 def _servers(urls: tuple[str, ...], fetching: Fetching) -> Mapping[str, MakeServer]:
@@ -119,7 +120,8 @@ def _servers(urls: tuple[str, ...], fetching: Fetching) -> Mapping[str, MakeServ
     return {plain_url(url): maker(url) for url in dict.fromkeys(urls)}
 
 
-def _swarm(torrent: Torrent, fetching: Fetching, workspace: Workspace):  # type: ignore[no-untyped-def]
+def _swarm(torrent: Torrent, fetching: Fetching, workspace: Workspace) -> MakeSwarm:
+    """Give what makes a client of peers."""
     folder = workspace.swarm / torrent.table.infohash
 
     def make(profile: Profile, pieces: PieceFile, tell: Tell) -> Fetcher:
@@ -149,8 +151,3 @@ class _Alone:
 
     def close(self, grace_s: float = 5.0) -> None:
         self._swarm.close(grace_s)
-
-
-def _explain(swarm: SwarmFacts | None, http: tuple[HttpFacts, ...]) -> tuple[Trouble, ...]:
-    """Give what the doctor makes of a silence: the first broken link, and what else is wrong."""
-    return ()
