@@ -54,6 +54,12 @@ def test_while_nothing_comes_it_says_what_it_waits_for() -> None:
     assert get_line(WAITS).endswith("105.0/147.9 GB finding peers: 2 of 3 trackers answered")
 
 
+def test_before_anybody_knows_what_is_wanted_there_is_no_amount() -> None:
+    begins = Progress("train", 0, 0, 10**9, stage="starting")
+
+    assert (get_text(begins), get_line(begins)) == ("starting", "get train starting")
+
+
 def test_of_a_part_the_whole_is_told_too() -> None:
     part = replace(TRAIN, verified_bytes=700_000_000, wanted_bytes=1_400_000_000)
 

@@ -28,6 +28,8 @@ def get_text(got: Progress) -> str:
     if is_here(got):
         brought = ", ".join(f"{one_line(name)} {size(count)}" for name, count in got.sources if count)
         return f"{size(got.wanted_bytes)}  every piece hashed" + (f"  from {brought}" if brought else "")
+    if got.wanted_bytes <= 0:
+        return one_line(got.stage)
     amount = share_of(got.verified_bytes, got.wanted_bytes)
     amount += f" (of {size(got.total_bytes)})" if 0 < got.wanted_bytes < got.total_bytes else ""
     if got.rate_bytes_s <= 0:
@@ -40,8 +42,9 @@ def get_text(got: Progress) -> str:
 
 def get_line(got: Progress) -> str:
     """Give the same for the line of state: `get NAME 71.0% 105.0/147.9 GB 42.1 MB/s peers 23 eta 17m02`."""
-    amount = share_of(got.verified_bytes, got.wanted_bytes)
-    head = f"get {one_line(got.archive)} {share(got):.1f}% {amount}"
+    head = f"get {one_line(got.archive)}"
+    if got.wanted_bytes > 0:
+        head += f" {share(got):.1f}% {share_of(got.verified_bytes, got.wanted_bytes)}"
     if got.rate_bytes_s <= 0:
         return f"{head} {one_line(got.stage)}".rstrip()
     eta = f" eta {duration(got.eta_s).replace(' ', '')}" if got.eta_s >= 0 else ""
