@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,6 +86,18 @@ def test_nginx_may_be_restarted_midway(
     assert landing.read() == archive.data
     facts = fetcher.facts()
     assert (facts.failures, facts.error, facts.wasted_bytes) == (0, "", 0)
+
+
+def test_closing_does_not_wait_for_a_server_that_does_not_answer(
+    here: Lab, nginx: Peer, fetcher: HttpFetcher, archive: Archive
+) -> None:
+    here.take_down(nginx.address)
+    fetcher.want(PieceWish(wanted=(range(archive.torrent.table.count),)))
+    until("a connection is begun", lambda: fetcher.facts().requests)
+    began_s = time.monotonic()
+    fetcher.close(grace_s=10.0)
+    assert time.monotonic() - began_s < 5.0
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("http ")]
 
 
 @pytest.mark.slow

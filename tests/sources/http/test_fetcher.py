@@ -364,6 +364,23 @@ def test_another_object_without_hashes_is_a_new_beginning(tmp_path: Path) -> Non
         assert '"one"' in it.fetcher.identity
 
 
+def test_why_a_server_was_given_up_stays_when_more_pieces_arrive(tmp_path: Path) -> None:
+    given_up = threading.Event()
+
+    def late(exchange: Exchange) -> bool:
+        given_up.wait(10)
+        return honest(exchange)
+
+    script = [honest, late, servers.named('"two"')]
+    with Server(DATA, script) as server, fetching(server.url, tmp_path, table=PLAIN) as it:
+        facts = it.given_up()
+        given_up.set()
+        assert it.landing.wait_for({0, 1})
+        it.fetcher.close()
+        assert it.landing.have == {0, 1}
+        assert it.fetcher.facts().error == facts.error == "the file on the server is another than before"
+
+
 def test_the_identity_of_a_run_before_is_kept_to(tmp_path: Path) -> None:
     with Server(DATA) as server, fetching(server.url, tmp_path, table=PLAIN) as it:
         assert it.landing.wait_for()
