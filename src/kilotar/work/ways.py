@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kilotar.errors import HttpFailed
-from kilotar.events import Emit, Trouble
+from kilotar.events import Emit
 from kilotar.model.edition import Archive, Edition
 from kilotar.model.fetching import Fetcher, PieceWish, SwarmFacts, Tell
 from kilotar.model.pieces import PieceTable, Torrent
