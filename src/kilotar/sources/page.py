@@ -13,15 +13,14 @@ from collections.abc import Iterator
 
 from kilotar.errors import HttpFailed
 from kilotar.parse.body import describe_body
-from kilotar.sources.http.address import Address, follow, parse_address
+from kilotar.sources.http.address import Address, parse_address
+from kilotar.sources.http.asking import through_redirects
 from kilotar.sources.http.failing import Failure
 from kilotar.sources.http.options import HttpOptions
-from kilotar.sources.http.wire import Wire, basic, proxy_for, proxy_headers
+from kilotar.sources.http.wire import Wire
 
 __all__ = ["fetch_page", "walk_page"]
 
-_MOST_REDIRECTS = 5
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _READ_BYTES = 256 << 10
 _HEAD_BYTES = 4096
 _TOTAL_S = 300.0
@@ -81,7 +80,7 @@ class _Watch:
 
 
 def _walk(wire: Wire, address: Address, options: HttpOptions, most_bytes: int) -> Iterator[bytes]:
-    here, response = _through_redirects(wire, address, options)
+    here, response = through_redirects(wire, address, address, options)
     _check_head(wire, here, response, most_bytes)
     announced = response.length  # None where it ends with the connection, or comes in chunks
     wire.allow(most_bytes)
@@ -96,36 +95,6 @@ def _walk(wire: Wire, address: Address, options: HttpOptions, most_bytes: int) -
             break
     if announced is not None and done != announced:
         raise HttpFailed(f"{here.shown} was cut short", seen=f"{done} of {announced} bytes", fix=_FIX)
-
-
-def _through_redirects(wire: Wire, address: Address, options: HttpOptions) -> tuple[Address, http.client.HTTPResponse]:
-    here = address
-    for _ in range(_MOST_REDIRECTS + 1):
-        response = wire.ask(here, _headers(address, here, options))
-        if response.status not in _REDIRECTS:
-            return here, response
-        location = response.headers.get("Location")
-        wire.close()
-        if not location:
-            raise HttpFailed(f"{here.shown} leads nowhere", seen=f"{response.status} without a Location", fix=_FIX)
-        try:
-            here = follow(here, str(location))
-        except HttpFailed as error:
-            raise HttpFailed(error.what, seen=error.seen, fix=_FIX) from error
-    raise HttpFailed(f"{address.shown} leads in circles", seen=f"more than {_MOST_REDIRECTS} redirects", fix=_FIX)
-
-
-def _headers(origin: Address, here: Address, options: HttpOptions) -> list[tuple[str, str]]:
-    headers = [("User-Agent", options.user_agent), ("Accept", "*/*"), ("Accept-Encoding", "identity")]
-    proxy = proxy_for(here, options)
-    if proxy is not None and here.scheme == "http":
-        headers += proxy_headers(proxy)
-    if here.user:
-        headers.append(("Authorization", basic(here)))
-    if origin.trusts(here):
-        headers += options.headers
-        headers += [("Cookie", options.cookie)] if options.cookie else []
-    return headers
 
 
 def _check_head(wire: Wire, here: Address, response: http.client.HTTPResponse, most_bytes: int) -> None:

@@ -16,7 +16,7 @@ from kilotar.sources.http.options import HttpOptions
 from kilotar.sources.http.proxy import basic, proxy_for, proxy_headers
 from kilotar.sources.http.wire import Wire
 
-__all__ = ["Asking"]
+__all__ = ["Asking", "through_redirects"]
 
 _MOST_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -36,7 +36,8 @@ class Asking:
         """
         here = self._here
         try:
-            here, response = self._through_redirects(wire, here, (("Range", f"bytes={start}-{stop - 1}"),))
+            extra = (("Range", f"bytes={start}-{stop - 1}"),)
+            here, response = through_redirects(wire, self._origin, here, self._options, extra)
             answer = judge(response, start, stop, size_bytes)
         except Failure as failure:
             wire.close()
@@ -49,34 +50,43 @@ class Asking:
         wire.allow((answer.stop or size_bytes) - answer.start)
         return answer
 
-    def _through_redirects(
-        self, wire: Wire, here: Address, extra: tuple[tuple[str, str], ...]
-    ) -> tuple[Address, http.client.HTTPResponse]:
-        for _ in range(_MOST_REDIRECTS + 1):
-            response = wire.ask(here, (*self._headers(here), *extra))
-            if response.status not in _REDIRECTS:
-                return here, response
-            location = response.headers.get("Location")
-            wire.close()
-            if not location:
-                raise Failure(Cause.ANSWER, f"{response.status} without a Location", status=response.status)
-            try:
-                here = follow(here, str(location).strip().replace(" ", "%20"))
-            except HttpFailed as error:
-                raise Failure(Cause.UNTRUSTED, str(error)) from error
-        raise Failure(Cause.UNTRUSTED, f"more than {_MOST_REDIRECTS} redirects", advice="check the address")
 
-    def _headers(self, here: Address) -> list[tuple[str, str]]:
-        options = self._options
-        headers = [("User-Agent", options.user_agent), ("Accept", "*/*"), ("Accept-Encoding", "identity")]
-        proxy = proxy_for(here, options)
-        if proxy is not None and here.scheme == "http":
-            headers += proxy_headers(proxy)
-        if here.user:
-            headers.append(("Authorization", basic(here)))
-        if self._origin.trusts(here):
-            headers += options.headers
-            headers += [("Cookie", options.cookie)] if options.cookie else []
-            if self._origin.user and not here.user:
-                headers.append(("Authorization", basic(self._origin)))
-        return headers
+def through_redirects(
+    wire: Wire, origin: Address, here: Address, options: HttpOptions, extra: tuple[tuple[str, str], ...] = ()
+) -> tuple[Address, http.client.HTTPResponse]:
+    """Ask an address, and where it leads to; give where the answer came from, and the answer.
+
+    Args:
+        origin: what the person named; what `options` hold for its host goes to no other.
+        here:   asked first: `origin`, or where it led before.
+        extra:  headers for every host.
+    Raises: Failure.
+    """
+    for _ in range(_MOST_REDIRECTS + 1):
+        response = wire.ask(here, (*_headers(origin, here, options), *extra))
+        if response.status not in _REDIRECTS:
+            return here, response
+        location = response.headers.get("Location")
+        wire.close()
+        if not location:
+            raise Failure(Cause.ANSWER, f"{response.status} without a Location", status=response.status)
+        try:
+            here = follow(here, str(location).strip().replace(" ", "%20"))
+        except HttpFailed as error:
+            raise Failure(Cause.UNTRUSTED, str(error)) from error
+    raise Failure(Cause.UNTRUSTED, f"more than {_MOST_REDIRECTS} redirects", advice="check the address")
+
+
+def _headers(origin: Address, here: Address, options: HttpOptions) -> list[tuple[str, str]]:
+    headers = [("User-Agent", options.user_agent), ("Accept", "*/*"), ("Accept-Encoding", "identity")]
+    proxy = proxy_for(here, options)
+    if proxy is not None and here.scheme == "http":
+        headers += proxy_headers(proxy)
+    if here.user:
+        headers.append(("Authorization", basic(here)))
+    if origin.trusts(here):
+        headers += options.headers
+        headers += [("Cookie", options.cookie)] if options.cookie else []
+        if origin.user and not here.user:
+            headers.append(("Authorization", basic(origin)))
+    return headers

@@ -24,10 +24,10 @@ from kilotar.sources.http.dial import Dialer, inside
 from kilotar.sources.http.failing import failure_of
 from kilotar.sources.http.meter import MeteredStream
 from kilotar.sources.http.options import HttpOptions
-from kilotar.sources.http.proxy import basic, proxy_for, proxy_headers, tunnel
+from kilotar.sources.http.proxy import proxy_for, tunnel
 from kilotar.sources.http.trust import tls_context
 
-__all__ = ["Wire", "basic", "proxy_for", "proxy_headers"]
+__all__ = ["Wire"]
 
 _READ_BYTES = 64 << 10
 
