@@ -182,6 +182,19 @@ def test_a_class_with_two_tars_is_refused_by_the_walk() -> None:
     assert outcome.refused is not None and "two tars" in outcome.refused.seen
 
 
+def test_bytes_behind_the_end_are_no_end() -> None:
+    data, _ = tar_of_tars([("n00000010", class_tar("n00000010", [NOISE[:900]]))], END + bytes(4096) + b"more")
+    outcome = find(data.ljust(len(data) + 508, b"\0"), synsets(1), {"n00000010"}, 4096)
+    assert outcome.refused is not None and "other bytes behind" in outcome.refused.seen
+
+
+def test_zeros_far_from_the_end_are_no_end() -> None:
+    data, _ = tar_of_tars([("n00000010", class_tar("n00000010", [NOISE[:900]]))], bytes((1 << 20) + 512))
+    outcome = find(data, synsets(1), {"n00000010"}, 1 << 20)
+    assert outcome.refused is not None and "zeros at byte" in outcome.refused.seen
+    assert find(data[:-512], synsets(1), {"n00000010"}, 1 << 20).refused is None
+
+
 def test_images_larger_than_pieces_are_leapt_over() -> None:
     wnids = [synset.wnid for synset in synsets(12)]
     data, truth = tar_of_tars([(wnid, class_tar(wnid, [NOISE] * 6)) for wnid in wnids])
