@@ -20,16 +20,20 @@ if TYPE_CHECKING:
     from kilotar.model.edition import Edition, Synset
     from kilotar.model.report import Forecast, Report, Status, WhyRow
     from kilotar.sinks.base import Sink
+    from kilotar.sources.http.options import HttpOptions
     from kilotar.work.dataset import Dataset
-    from kilotar.work.request import Request
+    from kilotar.work.request import Fetching, Request
 
 __version__ = "0.1.0"
 __all__ = [
+    "Fetching",
+    "HttpOptions",
     "demo",
     "doctor",
     "edition",
     "find_classes",
     "find_sinks",
+    "get",
     "index",
     "open",
     "plan",
@@ -45,10 +49,27 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())  # a library says 
 OnEvent = Callable[[Event], None]
 
 
+_LAZY = {"Fetching": "kilotar.work.request", "HttpOptions": "kilotar.sources.http.options"}
+
+
+def __getattr__(name: str) -> object:
+    """Import the classes of options when they are used."""
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_LAZY[name]), name)
+
+
 class Wish(TypedDict, total=False):
-    """The keywords of `prepare`, `plan`, `why` and `index`; what is left out has the default of `Request`."""
+    """The keywords of `prepare`, `plan`, `why`, `index` and `get`; what is left out has the default of `Request`.
+
+    `fetching` says how archives that are nowhere are fetched: `Fetching()` from peers and web servers,
+    `Fetching(way="http")` from web servers alone.
+    """
 
     source: Path | None
+    fetching: Fetching | None
     formats: tuple[str, ...]
     splits: tuple[str, ...]
     classes: tuple[str, ...]
@@ -64,7 +85,7 @@ class Wish(TypedDict, total=False):
 
 
 def prepare(root: Path | str, *, on_event: OnEvent = ignore, **wish: Unpack[Wish]) -> Report:
-    """Make verified outputs under `root` from archives on disk; the same call again goes on where it stopped.
+    """Make verified outputs under `root` from archives on disk or on their way; the same call again resumes.
 
     Args:
         root: folder of the state and the outputs.
@@ -96,6 +117,20 @@ def index(root: Path | str, *, on_event: OnEvent = ignore, **wish: Unpack[Wish])
     from kilotar.work import index as verb
 
     return verb.index(_request(root, wish), on_event)
+
+
+def get(root: Path | str, *, kit: bool = False, on_event: OnEvent = ignore, **wish: Unpack[Wish]) -> Report:
+    """Fetch archives and prove them, and nothing else; without `fetching` from peers. The same call again resumes.
+
+    Args:
+        kit: fetch the development kit too; nothing needs it.
+    Raises: as `prepare`; NetworkError where no way to the bytes is left.
+    """
+    from kilotar.work import get as verb
+    from kilotar.work.request import Fetching
+
+    wish.setdefault("fetching", Fetching())
+    return verb.get(_request(root, wish), on_event, kit=kit)
 
 
 def verify(

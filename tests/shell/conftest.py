@@ -28,7 +28,19 @@ from kilotar.model.report import (
 )
 from kilotar.shell.cli import main
 
-VERBS = ("prepare", "plan", "index", "verify", "status", "why", "doctor", "edition", "find_classes", "find_sinks")
+VERBS = (
+    "prepare",
+    "get",
+    "plan",
+    "index",
+    "verify",
+    "status",
+    "why",
+    "doctor",
+    "edition",
+    "find_classes",
+    "find_sinks",
+)
 
 PROOF = LabelProof("sorted-wnid, 0-based", (Probe(1, 490, "n01751748", 65, "sea snake"),), "ab" * 32, True)
 REPORT = Report(
@@ -133,6 +145,7 @@ def library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Library:
     made = Library()
     made.gives = {
         "prepare": REPORT,
+        "get": REPORT,
         "plan": FORECAST,
         "index": REPORT,
         "verify": REPORT,

@@ -32,6 +32,7 @@ def test_prepare_hands_its_flags_to_the_library(library: Library, kt: Run) -> No
     assert callable(words.pop("on_event"))
     assert words == {
         "source": Path("in"),
+        "fetching": None,
         "formats": ("imagefolder", "cls-loc", "lists"),
         "splits": ("val",),
         "classes": ("imagenette", "n01440764"),
@@ -80,13 +81,64 @@ def test_quick_and_deep_exclude_each_other(library: Library, kt: Run) -> None:
     assert library.calls == []
 
 
-@pytest.mark.parametrize("source", ["torrent", "http"])
-def test_sources_of_later_versions_are_refused_by_name(library: Library, kt: Run, source: str) -> None:
-    ended = kt("prepare", "--from", source)
+@pytest.mark.parametrize("command", ["prepare", "plan", "index", "get"])
+@pytest.mark.parametrize("way", ["torrent", "http"])
+def test_archives_may_be_fetched_instead_of_read_from_a_folder(
+    library: Library, kt: Run, way: str, command: str
+) -> None:
+    assert kt(command, "data", "--from", way).code == 0
 
-    assert (ended.code, ended.out) == (2, "")
-    assert f"error E-USAGE: --from {source} is not in this version" in ended.err
-    assert library.calls == []
+    assert library.words["fetching"].way == way
+    assert library.words.get("source") is None
+
+
+def test_a_folder_that_is_called_torrent_is_meant_by_its_path(library: Library, kt: Run) -> None:
+    kt("prepare", "--from", "./torrent")
+
+    assert (library.words["source"], library.words["fetching"]) == (Path("torrent"), None)
+
+
+def test_get_asks_peers_and_servers_unless_told_otherwise(library: Library, kt: Run) -> None:
+    assert kt("get", "data", "--classes", "imagenette", "--boxes", "--kit").code == 0
+
+    words = library.words
+    assert (words["fetching"].way, words["classes"], words["boxes"], words["kit"]) == (
+        "torrent",
+        ("imagenette",),
+        True,
+        True,
+    )
+
+
+def test_get_refuses_a_folder_and_names_the_commands_that_take_one(library: Library, kt: Run) -> None:
+    ended = kt("get", "--from", "there")
+
+    assert (ended.code, library.calls) == (2, [])
+    assert "kilotar prepare --from there" in ended.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--upload-limit", "fast"),
+        ("--download-limit", "1T"),
+        ("--port", "70000"),
+        ("--port", "9-8"),
+        ("--port", "6881-"),
+        ("--header", "nonsense"),
+        ("--seed-ratio", "-1"),
+        ("--give-up-after", "nan"),
+        ("--connections", "-3"),
+    ],
+)
+def test_a_wrong_word_about_the_network_is_refused_also_where_nothing_is_fetched(
+    library: Library, kt: Run, words: tuple[str, str]
+) -> None:
+    for source in ("torrent", "folder"):
+        ended = kt("prepare", "--from", source, *words)
+
+        assert (ended.code, library.calls) == (2, [])
+        assert words[0] in ended.err
 
 
 @pytest.mark.parametrize("option", ["kaggle=yes", "cls-loc.kaggle", "cls-loc.=yes", ".kaggle=yes", "cls-loc.kaggle="])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,39 @@ FLAGS: list[tuple[str, str, str, str, Any]] = [
     ("out", "there", '"there"', "out", Path("there")),
     ("link", "never", '"never"', "link", "never"),
 ]
+# the same for the flags of the network; the value is looked up in what the library gets as `fetching`
+NETWORK: list[tuple[str, str, str, str, Any]] = [
+    ("torrent", "a.torrent", '["a.torrent"]', "torrents", (Path("a.torrent"),)),
+    (
+        "url",
+        "https://h.example/,https://i.example/a.tar",
+        '["https://h.example/", "https://i.example/a.tar"]',
+        "urls",
+        ("https://h.example/", "https://i.example/a.tar"),
+    ),
+    ("cookie", "s=1", '"s=1"', "http.cookie", "s=1"),
+    ("header", "X-Token: 1", '["X-Token: 1"]', "http.headers", (("X-Token", "1"),)),
+    ("proxy", "socks5://h:1", '"socks5://h:1"', "swarm.proxy", "socks5://h:1"),
+    ("port", "6881-6889", '"6881-6889"', "swarm.ports", range(6881, 6890)),
+    ("interface", "10.0.0.1", '"10.0.0.1"', "swarm.interface", "10.0.0.1"),
+    ("encryption", "forced", '"forced"', "swarm.encryption", "forced"),
+    ("upload-limit", "500k", '"500k"', "swarm.upload_limit_bytes_s", 500_000),
+    ("download-limit", "1.5M", '"1.5M"', "swarm.download_limit_bytes_s", 1_500_000),
+    ("no-upload", "1", "true", "swarm.no_upload", True),
+    ("seed-ratio", "1.5", "1.5", "swarm.seed_ratio", 1.5),
+    ("peer", "10.0.0.2:6881", '["10.0.0.2:6881"]', "swarm.peers", ("10.0.0.2:6881",)),
+    ("tracker", "http://t/announce", '["http://t/announce"]', "swarm.trackers", ("http://t/announce",)),
+    ("no-dht", "1", "true", "swarm.dht", False),
+    ("no-lsd", "1", "true", "swarm.lsd", False),
+    ("no-upnp", "1", "true", "swarm.upnp", False),
+    ("allow-private", "1", "true", "allow_private", True),
+    ("client", "aria2", '"aria2"', "client", "aria2"),
+    ("client-url", "http://h:9091", '"http://h:9091"', "client_url", "http://h:9091"),
+    ("positions", "p.tsv", '"p.tsv"', "positions", Path("p.tsv")),
+    ("give-up-after", "600", "600", "give_up_after_s", 600.0),
+    ("connections", "8", "8", "http.connections", 8),
+    ("offline", "1", "true", "offline", True),
+]
 TALK = {"json", "events", "plain", "quiet", "verbose", "log-file", "config", "debug"}
 
 
@@ -40,7 +74,32 @@ def test_the_table_of_this_test_holds_every_flag_of_prepare() -> None:
         if name.startswith("--") and name not in argument.negatives
     }
 
-    assert flags == {flag for flag, *_ in FLAGS} | TALK | {"root", "dry-run"}
+    assert flags == {flag for flag, *_ in (*FLAGS, *NETWORK)} | TALK | {"root", "dry-run"}
+
+
+@pytest.mark.parametrize("spelling", ["environment", "toml", "command line"])
+@pytest.mark.parametrize(("flag", "word", "toml", "name", "value"), NETWORK)
+def test_a_flag_of_the_network_may_come_from_everywhere(
+    library: Library,
+    kt: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    flag: str,
+    word: str,
+    toml: str,
+    name: str,
+    value: Any,
+    spelling: str,
+) -> None:
+    words = ["prepare", "--from", "torrent"]
+    if spelling == "environment":
+        monkeypatch.setenv("KILOTAR_" + flag.upper().replace("-", "_"), word)
+    elif spelling == "toml":
+        Path("kilotar.toml").write_text(f"{flag} = {toml}\n")
+    else:
+        words += [f"--{flag}"] if toml == "true" else [f"--{flag}", word]
+
+    assert kt(*words).code == 0
+    assert attrgetter(name)(library.words["fetching"]) == value
 
 
 @pytest.mark.parametrize(("flag", "word", "toml", "name", "value"), FLAGS)

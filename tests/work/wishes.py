@@ -4,18 +4,38 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import kilotar
-from kilotar import Wish
+from kilotar import Fetching, HttpOptions, Wish
 from kilotar.editions.tiny import Tiny
 from kilotar.events import Event, ignore
 from kilotar.model.report import Report
 from kilotar.model.sample import Split
+from kilotar.work.demo_swarm import LOOPBACK, DemoSwarm
 
-__all__ = ["ALL", "expected_tree", "flip", "prepare", "snapshot", "tree_digests", "wish"]
+__all__ = ["ALL", "Published", "expected_tree", "flip", "prepare", "snapshot", "tree_digests", "wish"]
 
 ALL = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Published:
+    """A tiny edition, and the private internet that serves it."""
+
+    tiny: Tiny
+    demo: DemoSwarm
+
+    @property
+    def wnids(self) -> tuple[str, ...]:
+        return tuple(synset.wnid for synset in self.tiny.edition.classes)
+
+    def wish(self, way: Literal["torrent", "http"] = "torrent", **more: object) -> Wish:
+        """Give the keywords that ask for it over loopback, and for nothing outside."""
+        fetching = Fetching(way=way, swarm=LOOPBACK, http=HttpOptions(proxy="", allow_private=True), allow_private=True)
+        return {"edition": str(self.demo.toml), "fetching": fetching, **more}  # type: ignore[typeddict-item]
 
 
 def wish(tiny: Tiny, **more: object) -> Wish:

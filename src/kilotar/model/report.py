@@ -12,6 +12,7 @@ from kilotar.events import Finding, Outcome
 
 __all__ = [
     "ArchiveFact",
+    "DownloadFact",
     "Forecast",
     "ForecastStep",
     "LabelProof",
@@ -35,6 +36,29 @@ class ArchiveFact:
     algorithm: str = ""
     digest: str = ""
     published: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadFact:
+    """An archive that comes, or came, piece by piece.
+
+    Attributes:
+        size_bytes, pieces: of the whole archive.
+        landed_bytes, proved: of what is here and proved.
+        positions:  classes whose place in the archive is known.
+        brought:    bytes of this run by who brought them; "this disk" for what was here and found right.
+        sent_bytes: sent to peers by this run.
+    """
+
+    name: str
+    path: str
+    size_bytes: int
+    pieces: int
+    landed_bytes: int
+    proved: int
+    positions: int = 0
+    brought: tuple[tuple[str, int], ...] = ()
+    sent_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +125,7 @@ class Report:
         root:     the folder.
         edition:  its name.
         outcome:  DONE, KEPT (nothing was to be done), BLOCKED or FAILED.
-        archives, splits, outputs, labels: what there is.
+        archives, splits, outputs, labels, downloads: what there is.
         findings: everything found in the data, problems and facts.
         checked:  images looked at by this verb.
         seconds:  wall time of this run.
@@ -123,6 +147,7 @@ class Report:
     verified: bool = True
     path: str = ""
     next_steps: tuple[str, ...] = ()
+    downloads: tuple[DownloadFact, ...] = ()
 
     @property
     def problems(self) -> tuple[Finding, ...]:
@@ -184,6 +209,7 @@ class Status:
     archives: tuple[ArchiveFact, ...]
     outputs: tuple[OutputState, ...]
     running: str
+    downloads: tuple[DownloadFact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from kilotar.events import Emit
 from kilotar.shell import machine
 from kilotar.shell.commands_make import ROOT, answer_report, ask_library
 from kilotar.shell.flags import JOBS, Talk, Wanted
+from kilotar.shell.network import Network
 from kilotar.shell.show_plan import show_status, show_why
 from kilotar.shell.stage import Answer, perform
 from kilotar.shell.text import field
@@ -85,7 +86,7 @@ def why(root: Path = ROOT, *, wanted: Wanted = Wanted(), talk: Talk = Talk()) ->
     """
 
     def work(emit: Emit) -> Answer:
-        rows = ask_library(kilotar.why, root.expanduser(), wanted, emit)
+        rows = ask_library(kilotar.why, root.expanduser(), wanted, Network(), emit)
         return Answer(show_why(rows, talk.verbose), {"steps": [machine.as_object(row) for row in rows]})
 
     return perform("why", talk, work)

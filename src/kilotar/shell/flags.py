@@ -15,10 +15,10 @@ from cyclopts import Parameter
 
 from kilotar.errors import UsageError
 
-__all__ = ["JOBS", "Talk", "Wanted", "listed", "parse_option"]
+__all__ = ["JOBS", "WAYS", "Talk", "Wanted", "listed", "parse_option"]
 
 JOBS = Parameter(name=("--jobs", "-j"))
-NOT_YET = ("torrent", "http")
+WAYS = ("torrent", "http")  # words of --from that are no folders; a folder of that name is ./torrent
 
 
 @Parameter(name="*")
@@ -57,7 +57,7 @@ class Wanted:
     """What to prepare, and from what."""
 
     source: Annotated[str, Parameter(name="--from")] = ""
-    """Folder that holds the archives. Default: where this root found them before, and ROOT."""
+    """Folder that holds the archives; or torrent or http, to fetch them. Default: where this root found them before."""
 
     formats: Annotated[tuple[str, ...], Parameter(name="--for")] = ("imagefolder",)
     """Formats to write, comma-separated; see `kilotar formats`."""
@@ -92,15 +92,14 @@ class Wanted:
     link: Literal["auto", "never"] = "auto"
     """Whether a second tree may be hard links of the first."""
 
+    @property
+    def is_fetched(self) -> bool:
+        """Whether archives that are nowhere are to be fetched."""
+        return self.source in WAYS
+
     def source_path(self) -> Path | None:
-        """Give the folder of archives. Raises: UsageError for a source that this version cannot fetch from."""
-        if self.source in NOT_YET:
-            raise UsageError(
-                f"--from {self.source} is not in this version",
-                seen="this version reads archives that are on a disk already",
-                fix="kilotar archives lists where they are to be had; then: kilotar prepare ROOT --from FOLDER",
-            )
-        return Path(self.source).expanduser() if self.source else None
+        """Give the folder of archives, None where none was named."""
+        return Path(self.source).expanduser() if self.source and not self.is_fetched else None
 
     def options(self) -> tuple[tuple[str, str, str], ...]:
         """Give the options of formats as (format, name, word). Raises: UsageError."""

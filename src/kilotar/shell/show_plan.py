@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from kilotar.events import Outcome
-from kilotar.model.report import Forecast, OutputState, Status, WhyRow
+from kilotar.model.report import DownloadFact, Forecast, OutputState, Status, WhyRow
+from kilotar.shell.show_report import pieces_text
 from kilotar.shell.text import columns, field, one_line
 from kilotar.shell.units import both_units, count, duration, size
 
@@ -55,6 +56,7 @@ def show_status(status: Status) -> list[str]:
         field("archive", f"{a.name}  {size(a.size_bytes)}  {'proved, as published' if a.published else 'not proved'}")
         for a in status.archives
     ]
+    lines += [field("download", _download(fact)) for fact in status.downloads]
     lines += [
         field(
             "output",
@@ -66,6 +68,12 @@ def show_status(status: Status) -> list[str]:
     if not status.outputs:
         lines.append(field("next", f"kilotar prepare {status.root} --from FOLDER"))
     return lines
+
+
+def _download(fact: DownloadFact) -> str:
+    places = f", places of {count(fact.positions)} classes known" if fact.positions else ""
+    here = f"{size(fact.landed_bytes)} of {size(fact.size_bytes)}"
+    return f"{one_line(fact.name)}  {here}, {pieces_text(fact)}{places}"
 
 
 def _how_far(output: OutputState) -> str:

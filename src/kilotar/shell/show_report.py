@@ -9,11 +9,11 @@ from collections import Counter
 from itertools import groupby
 
 from kilotar.events import Finding, Outcome
-from kilotar.model.report import ArchiveFact, LabelProof, OutputFact, Report, SplitFact
+from kilotar.model.report import ArchiveFact, DownloadFact, LabelProof, OutputFact, Report, SplitFact
 from kilotar.shell.text import columns, field, one_line
 from kilotar.shell.units import count, counted, duration, size
 
-__all__ = ["show_labels", "show_problems", "show_report"]
+__all__ = ["download_text", "pieces_text", "show_labels", "show_problems", "show_report"]
 
 EXAMPLES = 5
 DIGITS = 16
@@ -24,6 +24,7 @@ def show_report(report: Report) -> list[str]:
     lines = [_headline(report)]
     if report.verb != "verify":
         lines += [field("proof", _archive_proof(archive)) for archive in report.archives]
+    lines += [field("fetched", text) for text in map(download_text, report.downloads) if text]
     if not report.verified:
         lines.append(field("warning", "archives are not the published ones (--unverified); the provenance says so"))
     lines += [field("folder", _output(output, report.verb)) for output in report.outputs]
@@ -66,6 +67,26 @@ def _archive_proof(archive: ArchiveFact) -> str:
         return f"{archive.name} {size(archive.size_bytes)}, no digest taken"
     how = "as published" if archive.published else "NOT compared with a published digest"
     return f"{archive.name} {archive.algorithm} {archive.digest[:DIGITS]} {how}"
+
+
+def download_text(fact: DownloadFact) -> str:
+    """Give how far a download is and what this run brought of it; "" where it is whole and nothing came."""
+    whole = fact.proved == fact.pieces
+    if whole and not fact.brought:
+        return ""
+    part = "" if whole else f" of {size(fact.size_bytes)}"
+    parts = [f"{one_line(fact.name)} {size(fact.landed_bytes)}{part} here, {pieces_text(fact)}"]
+    parts += [f"from {one_line(name)} {size(size_bytes)}" for name, size_bytes in fact.brought]
+    if fact.sent_bytes:
+        parts.append(f"sent {size(fact.sent_bytes)} to peers, ratio {fact.sent_bytes / fact.size_bytes:.2f}")
+    return "; ".join(parts)
+
+
+def pieces_text(fact: DownloadFact) -> str:
+    """Give the pieces that are proved, of all."""
+    if fact.proved == fact.pieces:
+        return f"all {count(fact.pieces)} pieces proved"
+    return f"{count(fact.proved)} of {count(fact.pieces)} pieces proved"
 
 
 def _output(output: OutputFact, verb: str) -> str:

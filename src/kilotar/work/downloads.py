@@ -12,14 +12,16 @@ from dataclasses import dataclass
 from functools import partial
 
 from kilotar.errors import MetadataMissing, TorrentRefused
-from kilotar.events import Emit, Trouble
+from kilotar.events import Emit, Note, Trouble
 from kilotar.model.edition import Archive, Edition
 from kilotar.model.pieces import PieceTable
+from kilotar.model.report import DownloadFact
 from kilotar.parse.torrent import parse_torrent
 from kilotar.plan.ladder import Ladder
 from kilotar.sources.local import FileIdentity, LocalArchive, Proof
 from kilotar.store.files import read_file
 from kilotar.store.pieces import INCOMPLETE, PieceFile, open_pieces
+from kilotar.store.positions import positions_file, read_positions
 from kilotar.store.workspace import Workspace
 from kilotar.work.engine import ProofTask
 from kilotar.work.fleet import Ways
@@ -108,6 +110,7 @@ class Downloads:
         self._workspace, self._edition, self._fetching, self._emit = workspace, edition, fetching, emit
         self._writable = writable
         self._open: dict[str, Download] = {}
+        self._has_said = False
 
     def find(self, about: Archive) -> Download | None:
         """Give the download of an archive that is there, whole or in part; None where there is none.
@@ -151,7 +154,19 @@ class Downloads:
         table = torrent.table if torrent else plain_table(about, self._fetching)
         ways = ways_to(about, torrent, self._fetching, self._workspace)
         self._open[about.name] = self._make(about, table, ways)
+        self._say_upload(self._open[about.name], ways)
         return self._open[about.name]
+
+    def _say_upload(self, download: Download, ways: Ways) -> None:
+        """Say once that peers are given something too, before the first byte comes."""
+        if self._has_said or ways.swarm is None or download.is_settled:
+            return
+        self._has_said = True
+        assert self._fetching is not None
+        swarm = self._fetching.swarm
+        limit = f"at most {swarm.upload_limit_bytes_s:,} bytes/s" if swarm.upload_limit_bytes_s else "--upload-limit"
+        words = "sends nothing to peers" if swarm.no_upload else f"seeds while it works ({limit}; --no-upload)"
+        self._emit(Note("info", words))
 
     def get(self, name: str) -> Download | None:
         """Give an open download by the name of its archive."""
@@ -170,6 +185,31 @@ class Downloads:
     def settle(self) -> tuple[Download, ...]:
         """Give archives that are whole their own name; give those that have it now. Raises MachineError."""
         return tuple(download for download in self._open.values() if self._writable and download.pieces.finish())
+
+    @property
+    def uses_swarm(self) -> bool:
+        """Whether archives of this run come out of swarms."""
+        return bool(self._open) and self._fetching is not None and self._fetching.way == "torrent"
+
+    def facts(self) -> tuple[DownloadFact, ...]:
+        """Give what is known of every download that was looked at."""
+        return tuple(self._fact(self._open[name]) for name in sorted(self._open))
+
+    def _fact(self, download: Download) -> DownloadFact:
+        pieces, table = download.pieces, download.pieces.table
+        wnids = {synset.wnid for synset in self._edition.classes}
+        known = read_positions(positions_file(self._workspace.state, table.infohash or table.name), wnids)
+        return DownloadFact(
+            download.about.name,
+            str(pieces.path),
+            table.size_bytes,
+            table.count,
+            pieces.landed_bytes(),
+            pieces.count,
+            len(known.rows) if known else 0,
+            tuple(sorted(pieces.brought.items())),
+            download.transfer.sent_bytes,
+        )
 
     def close(self) -> None:
         for download in self._open.values():

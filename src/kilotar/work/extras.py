@@ -13,17 +13,43 @@ from pathlib import Path
 
 from kilotar.errors import DigestMismatch, HttpFailed, storage_error
 from kilotar.events import Emit, Note, Trouble
-from kilotar.model.edition import Archive
+from kilotar.model.edition import Archive, ArchiveRole, Edition
 from kilotar.parse.address import plain_url
 from kilotar.parse.body import describe_body
 from kilotar.sources.http.options import HttpOptions
 from kilotar.sources.page import walk_page
 from kilotar.store.files import publish
+from kilotar.work.inputs import Inputs
+from kilotar.work.request import Request
 
-__all__ = ["fetch_extra"]
+__all__ = ["fetch_extra", "fetch_extras"]
 
 _MOST_BYTES = 1 << 30
 _MOST_S = 3600.0
+
+
+def fetch_extras(
+    request: Request, edition: Edition, inputs: Inputs, folder: Path, emit: Emit, *, kit: bool = False
+) -> tuple[Path, ...]:
+    """Fetch the boxes of a request that are nowhere yet; give those that came. Nothing where nothing may be fetched.
+
+    Args:
+        folder: gets them.
+        kit:    the development kit too.
+    Raises: as `fetch_extra`.
+    """
+    if request.fetching is None:
+        return ()
+    splits = set(request.chosen_splits) if request.boxes else set()
+    boxes = tuple(a for a in edition.archives if a.role is ArchiveRole.BOXES and a.split in splits)
+    kits = tuple(a for a in edition.archives if a.role is ArchiveRole.DEVKIT and a.default) if kit else ()
+    here = {a.name for role in (ArchiveRole.BOXES, ArchiveRole.DEVKIT) for a in inputs.find_others(None, role)}
+    here |= {
+        a.name for role in (ArchiveRole.BOXES, ArchiveRole.DEVKIT) for a in inputs.find_others(request.source, role)
+    }
+    options = request.fetching.http_options()
+    wanted = [about for about in (*boxes, *kits) if about.name not in here]
+    return tuple(fetch_extra(about, folder, options, emit, unverified=request.unverified) for about in wanted)
 
 
 def fetch_extra(about: Archive, folder: Path, options: HttpOptions, emit: Emit, *, unverified: bool = False) -> Path:

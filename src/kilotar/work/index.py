@@ -13,11 +13,12 @@ from contextlib import closing
 from kilotar.events import Emit, Finding, RunStarted, ignore
 from kilotar.model.report import Report
 from kilotar.plan.schedule import Scheduler
-from kilotar.plan.steps import StepDone
+from kilotar.plan.steps import Step, StepDone
 from kilotar.store.index import PartSpan
 from kilotar.store.lock import hold_lock
 from kilotar.store.workspace import Workspace
-from kilotar.work.ending import telling_end
+from kilotar.work.arriving import Arrivals
+from kilotar.work.ending import one_by_one, telling_end
 from kilotar.work.engine import Engine, Job
 from kilotar.work.inputs import Inputs
 from kilotar.work.reporting import report_run
@@ -34,24 +35,27 @@ def index(request: Request, emit: Emit = ignore) -> Report:
 
     Raises: as `prepare`.
     """
-    started = time.monotonic()
+    started, emit = time.monotonic(), one_by_one(emit)
     workspace = Workspace(request.root)
     edition = edition_for(request, workspace)
+    settled = settle(request, edition, workspace, terms=request.fetching is not None)
     workspace.create()
     with (
         telling_end("index", emit),
         hold_lock(workspace.lock),
-        closing(Inputs.open(workspace, edition, unverified=request.unverified, emit=emit)) as inputs,
+        closing(Inputs.open_for(request, workspace, edition, emit)) as inputs,
     ):
         workspace.sweep()
-        settled = settle(request, edition, workspace, terms=False)
         surveyed = survey(request, edition, workspace, inputs, emit)
         workspace.write_facts(settled)
-        findings = _index_all(surveyed, inputs, request.threads, emit)
+        surveyed, findings = _index_all(surveyed, inputs, request.threads, emit)
+        inputs.settle()
+        surveyed = surveyed.standing(inputs.found)
         return report_run(surveyed, inputs, (), (), workspace, time.monotonic() - started, findings, verb="index")
 
 
-def _index_all(surveyed: Survey, inputs: Inputs, slots: int, emit: Emit) -> tuple[Finding, ...]:
+def _index_all(surveyed: Survey, inputs: Inputs, slots: int, emit: Emit) -> tuple[Survey, tuple[Finding, ...]]:
+    arrivals = Arrivals(surveyed)
     spans = {f"{a.split}/{span.key}": (a, span) for a in surveyed.archives for span in a.chosen_parts(surveyed.chosen)}
     steps = [step for archive in surveyed.archives for step in archive.steps(surveyed.chosen)]
     waiting = [step for step in steps if not _is_hashed(*spans[step.key])]
@@ -63,6 +67,11 @@ def _index_all(surveyed: Survey, inputs: Inputs, slots: int, emit: Emit) -> tupl
         archive, span = spans[key]
         return lambda: write_part(archive.task(span, None), lambda sample: sample.name, None)
 
+    def steps_of(archive: SurveyedArchive, span: PartSpan) -> tuple[Step, ...]:
+        step = archive.step(span)
+        spans[step.key] = archive, span
+        return () if _is_hashed(archive, span) else (step,)
+
     def record(parts: tuple[StepDone, ...]) -> None:
         findings.extend(finding for part in parts for finding in part.findings)
 
@@ -70,10 +79,12 @@ def _index_all(surveyed: Survey, inputs: Inputs, slots: int, emit: Emit) -> tupl
         waiting,
         {name: proof.total_bytes for name, proof in proofs.items()},
         landed={a.local.name: a.local.size_bytes for a in surveyed.archives},
+        growing=arrivals.names,
         slots=slots,
     )
-    Engine(Job(scheduler, write, proofs, _nothing, record, _nothing), slots, emit).run()
-    return tuple(findings)
+    job = Job(scheduler, write, proofs, _nothing, record, _nothing, arrivals.outlines(steps_of))
+    Engine(job, slots, emit).run()
+    return arrivals.settled(), tuple(findings)
 
 
 def _is_hashed(archive: SurveyedArchive, span: PartSpan) -> bool:

@@ -21,7 +21,7 @@ from kilotar.store.journal import Journal, Recollection
 from kilotar.store.workspace import InputRecord, Workspace
 from kilotar.work.downloads import Downloads
 from kilotar.work.engine import ProofTask
-from kilotar.work.request import Fetching
+from kilotar.work.request import Fetching, Request
 
 __all__ = ["Inputs", "image_archives"]
 
@@ -60,7 +60,7 @@ class Inputs:
         self._edition = edition
         self._unverified = unverified
         self._emit = emit
-        self._root = workspace.root
+        self._root, self._archives = workspace.root, workspace.archives
         self._journal = journal
         self.found: dict[str, LocalArchive] = {}
 
@@ -81,6 +81,11 @@ class Inputs:
         journal = Journal(workspace.inputs, InputRecord)
         downloads = Downloads(workspace, edition, fetching, emit, writable=True)
         return cls(workspace, edition, journal, unverified=unverified, emit=emit, downloads=downloads)
+
+    @classmethod
+    def open_for(cls, request: Request, workspace: Workspace, edition: Edition, emit: Emit) -> Inputs:
+        """Give inputs for a request, as `open` does. Raises: MachineError."""
+        return cls.open(workspace, edition, unverified=request.unverified, emit=emit, fetching=request.fetching)
 
     @classmethod
     def look(
@@ -141,7 +146,7 @@ class Inputs:
         """Give the folder that was named, or those in which this root found its archives, and the root itself."""
         if folder is not None:
             return (Path(os.path.abspath(folder)),)  # remembered, and looked for from another working folder
-        remembered = {self._root, *(Path(record.path).parent for record in self._journal.records)}
+        remembered = {self._root, self._archives, *(Path(record.path).parent for record in self._journal.records)}
         return tuple(sorted(place for place in remembered if place.is_dir()))
 
     def _first(

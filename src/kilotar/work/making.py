@@ -12,15 +12,16 @@ from functools import partial
 from pathlib import Path
 
 from kilotar.errors import DigestMismatch
-from kilotar.events import Emit, Finding
+from kilotar.events import Emit
 from kilotar.plan.schedule import Scheduler
 from kilotar.plan.steps import Reason, Step, StepDone
 from kilotar.store.index import PartSpan
 from kilotar.store.staging import remove_tree
 from kilotar.store.workspace import Workspace
 from kilotar.work.annotations import AnnotationTask, write_annotations
+from kilotar.work.arriving import Arrivals
 from kilotar.work.completing import complete, findings_of
-from kilotar.work.engine import Engine, Job, TellSteps
+from kilotar.work.engine import Engine, Job
 from kilotar.work.gathering import Gatherer
 from kilotar.work.inputs import Inputs
 from kilotar.work.output import BOXES, Output
@@ -73,8 +74,7 @@ class Making:
             for archive in setting.survey.archives
             for span in archive.outline.parts
         }
-        self._grown: dict[str, tuple[PartSpan, ...]] = {}
-        self._found: list[Finding] = []
+        self._arrivals = Arrivals(setting.survey)
         self._journal = output.journal(setting.workspace)
 
     @property
@@ -95,18 +95,17 @@ class Making:
             self._staging.open()
             waiting = [] if shares else self._waiting()
             proofs = self._setting.inputs.proofs()
-            growing = {a.local.name: a for a in self._setting.survey.archives if a.growth is not None}
             scheduler = Scheduler(
                 map(self._as_scheduled, waiting),
                 {name: proof.total_bytes for name, proof in proofs.items()},
                 landed={a.local.name: a.local.size_bytes for a in self._setting.survey.archives},
-                growing=growing,
+                growing=self._arrivals.names,
                 slots=self._setting.slots,
             )
-            outlines = {name: partial(self._grow, archive, shares) for name, archive in growing.items()}
+            outlines = self._arrivals.outlines(partial(self._steps_of, shares))
             job = Job(scheduler, self._write, proofs, self._commit, self._record, self._seal, outlines)
             Engine(job, self._setting.slots, self._setting.emit).run()
-            return self._settled()
+            return self._arrivals.settled()
         except DigestMismatch:
             remove_tree(self._staging.folder)  # not the published images: nobody wants them
             raise
@@ -121,31 +120,12 @@ class Making:
         reasons = replace(self._output, steps=steps).todo(self.records, self._setting.survey.trusted)
         return [step for step, reason in reasons if reason is not Reason.RECORDED]
 
-    def _grow(self, archive: SurveyedArchive, shares: bool, tell: TellSteps) -> None:
-        """Tell the steps of an archive that arrives, as its parts become known; none where no image is written."""
-        assert archive.growth is not None
+    def _steps_of(self, shares: bool, archive: SurveyedArchive, span: PartSpan) -> tuple[Step, ...]:
+        """Give what is to be done with a part of an archive that arrives; nothing where no image is written."""
+        step = archive.step(span)
+        self._parts[step.key] = (archive, span)
         has_steps = self._output.sink.ABOUT.images and not shares
-        chosen, edition = self._setting.survey.chosen, archive.join.edition
-
-        def on_part(span: PartSpan) -> None:
-            key = archive.step(span).key
-            is_chosen = chosen is None or not span.wnid or span.wnid in chosen
-            if key not in self._parts and is_chosen and (not span.wnid or span.wnid in edition.by_wnid):
-                self._parts[key] = (archive, span)
-                steps = self._unrecorded((archive.step(span),)) if has_steps else []
-                tell(tuple(map(self._as_scheduled, steps)))
-
-        self._grown[archive.local.name] = archive.growth.walk(on_part, self._found.append)
-
-    def _settled(self) -> Survey:
-        """Give the survey with every part that is known now."""
-        if not self._grown:
-            return self._setting.survey
-        survey, grown = self._setting.survey, self._grown
-        archives = tuple(a.grown(grown[a.local.name]) if a.local.name in grown else a for a in survey.archives)
-        late = (finding for archive in archives if archive.local.name in grown for finding in archive.outline.findings)
-        findings = dict.fromkeys((*survey.findings, *late, *self._found))
-        return replace(survey, archives=archives, findings=tuple(findings))
+        return tuple(map(self._as_scheduled, self._unrecorded((step,)))) if has_steps else ()
 
     def _as_scheduled(self, step: Step) -> Step:
         """A step that links waits for no bytes of an archive."""
@@ -191,8 +171,8 @@ class Making:
     def _seal(self) -> None:
         self._staging.move_into_place()
         output, survey, gatherer = self._output, self._setting.survey, self._setting.gatherer
-        if self._grown:
-            survey = self._settled()
+        if (grown := self._arrivals.settled()) is not survey:
+            survey = grown
             gatherer = Gatherer(survey)
             images = plan_steps(survey) if output.sink.ABOUT.images else ()
             steps = (*images, *(step for step in output.steps if step.key.startswith(BOXES)))

@@ -29,7 +29,7 @@ def plan_outputs(request: Request, surveyed: Survey, workspace: Workspace) -> tu
 
     Raises: UsageError, SettingsDiffer; LayoutRefused where boxes are wanted and there are none; DigestMismatch.
     """
-    if request.boxes and not surveyed.boxes:
+    if request.boxes and not surveyed.boxes and request.fetching is None:  # else they come
         _refuse_without_boxes(request, surveyed)
     return tuple(_plan_output(request, name, surveyed, workspace) for name in dict.fromkeys(request.formats))
 

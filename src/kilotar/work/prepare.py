@@ -23,6 +23,7 @@ from kilotar.store.lock import hold_lock
 from kilotar.store.manifest import read_manifest
 from kilotar.store.workspace import Workspace
 from kilotar.work.ending import one_by_one, telling_end
+from kilotar.work.extras import fetch_extras
 from kilotar.work.forecast import forecast_run
 from kilotar.work.gathering import Gatherer
 from kilotar.work.inputs import Inputs
@@ -54,9 +55,10 @@ def prepare(request: Request, emit: Emit = ignore) -> Report:
     with (
         telling_end("prepare", emit),
         hold_lock(workspace.lock),
-        closing(_open(request, workspace, edition, emit)) as inputs,
+        closing(Inputs.open_for(request, workspace, edition, emit)) as inputs,
     ):
         workspace.sweep()
+        fetch_extras(request, edition, inputs, workspace.archives, emit)
         surveyed = survey(request, edition, workspace, inputs, emit)
         outputs = plan_outputs(request, surveyed, workspace)
         foreseen = surveyed.foreseen()
@@ -95,10 +97,6 @@ def why(request: Request, emit: Emit = ignore) -> tuple[WhyRow, ...]:
             for step, reason in output.todo(output.recorded(workspace), surveyed.trusted):
                 rows.append(_why(output, step, Reason.SHARED if shares else reason))
     return tuple(rows)
-
-
-def _open(request: Request, workspace: Workspace, edition: Edition, emit: Emit) -> Inputs:
-    return Inputs.open(workspace, edition, unverified=request.unverified, emit=emit, fetching=request.fetching)
 
 
 def _look(request: Request, workspace: Workspace, edition: Edition, emit: Emit) -> Inputs:

@@ -24,7 +24,7 @@ from kilotar.work.labels import prove_labels
 from kilotar.work.output import Output
 from kilotar.work.survey import Survey
 
-__all__ = ["report_run", "store_report"]
+__all__ = ["report_run", "seeding_steps", "store_report"]
 
 
 def report_run(
@@ -71,7 +71,8 @@ def report_run(
         if outputs
         else all(a.published for a in archives),
         path=str(workspace.report),
-        next_steps=_next_steps(workspace, outputs),
+        next_steps=(*_next_steps(workspace, outputs), *seeding_steps(workspace, inputs)),
+        downloads=inputs.downloads.facts(),
     )
     store_report(report, workspace.report)
     return report
@@ -83,6 +84,11 @@ def _next_steps(workspace: Workspace, outputs: Sequence[Output]) -> tuple[str, .
         if output.sink.ABOUT.snippet:
             steps.append(output.sink.ABOUT.snippet.format(folder=output.folder))
     return (*steps, f'kilotar.open("{workspace.root}", "train")[0].read()')
+
+
+def seeding_steps(workspace: Workspace, inputs: Inputs) -> tuple[str, ...]:
+    """Give the command that goes on seeding, where this run could have."""
+    return (f"kilotar seed {workspace.root}",) if inputs.downloads.uses_swarm else ()
 
 
 def store_report(report: Report, path: Path) -> None:

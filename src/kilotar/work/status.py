@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 
-from kilotar.model.report import ArchiveFact, OutputState, Status
+from kilotar.editions.load import load_edition
+from kilotar.errors import EditionRefused, UsageError
+from kilotar.events import ignore
+from kilotar.model.report import ArchiveFact, DownloadFact, OutputState, Status
 from kilotar.store.journal import read_journal
 from kilotar.store.lock import lock_holder
-from kilotar.store.workspace import InputRecord, Workspace
+from kilotar.store.workspace import InputRecord, RootFacts, Workspace
+from kilotar.work.downloads import Downloads
 from kilotar.work.output import Output
 from kilotar.work.outputs import begun_outputs
+from kilotar.work.settling import edition_source
 
 __all__ = ["status"]
 
@@ -29,7 +35,20 @@ def status(root: Path) -> Status:
         ),
         outputs=tuple(_state(output, workspace) for output in begun_outputs(workspace)),
         running=lock_holder(workspace.lock),
+        downloads=_downloads(workspace, facts),
     )
+
+
+def _downloads(workspace: Workspace, facts: RootFacts) -> tuple[DownloadFact, ...]:
+    """Look at every archive that comes, or came, piece by piece; a run that goes on now is seen as it last saved."""
+    try:
+        edition = load_edition(edition_source(facts))
+    except (UsageError, EditionRefused):
+        return ()  # its file is gone: the outputs are known without it
+    with closing(Downloads(workspace, edition, None, ignore, writable=False)) as downloads:
+        for about in edition.archives:
+            downloads.find(about)
+        return downloads.facts()
 
 
 def _is_other(record: InputRecord) -> bool:

@@ -71,6 +71,11 @@ class Transfer:
         self._meter = Meter(self._clock())
         pieces.on_landed = self._note
 
+    @property
+    def sent_bytes(self) -> int:
+        """Bytes sent to peers."""
+        return self._fleet.sent_bytes
+
     # What is wanted; from any thread
 
     def want(self, start: int, stop: int) -> None:
