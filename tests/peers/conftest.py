@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from kilotar.events import Trouble
-from kilotar.model.fetching import Landing, PieceWish
+from kilotar.model.fetching import Landing, PieceWish, Tell
 from kilotar.model.profile import ClientOptions, Profile
 from kilotar.sources.torrent import Swarm, SwarmFetcher
 from tests.need import need_module
 from tests.peers.lab import OPTIONS, Archive, Lab, archive_of, lab
 
 MIB = 1 << 20
-Join = Callable[..., SwarmFetcher]
 
 
 @pytest.fixture
@@ -43,23 +42,32 @@ def told() -> list[Trouble]:
     return []
 
 
-@pytest.fixture
-def join(here: Lab, tmp_path: Path, told: list[Trouble]) -> Iterator[Join]:
-    """Give a function that joins the swarm of an archive, wanting all of it if not told otherwise."""
-    swarms: list[Swarm] = []
+class Join:
+    """Joins swarms with sessions of ours, each with its own; all are closed at the end."""
 
-    def _join(
+    def __init__(self, folder: Path, tell: Tell) -> None:
+        self.swarms: list[Swarm] = []
+        self._folder, self._tell = folder, tell
+
+    def __call__(
+        self,
         archive: Archive,
         landing: Landing,
         options: ClientOptions = OPTIONS,
         profile: Profile | None = None,
         wish: PieceWish | None = None,
     ) -> SwarmFetcher:
-        swarms.append(Swarm(options, profile or Profile(), tmp_path / "state", told.append))
-        fetcher = swarms[-1].add(archive.torrent, landing)
+        """Give the fetcher of an archive, of which all is wanted if not told otherwise."""
+        self.swarms.append(Swarm(options, profile or Profile(), self._folder, self._tell))
+        fetcher = self.swarms[-1].add(archive.torrent, landing)
         fetcher.want(PieceWish(wanted=(range(archive.torrent.table.count),)) if wish is None else wish)
         return fetcher
 
-    yield _join
-    for swarm in swarms:
+
+@pytest.fixture
+def join(here: Lab, tmp_path: Path, told: list[Trouble]) -> Iterator[Join]:
+    """Give what joins swarms in the network of the test."""
+    made = Join(tmp_path / "state", told.append)
+    yield made
+    for swarm in made.swarms:
         swarm.close()

@@ -63,7 +63,7 @@ def test_where_tcp_is_dropped_it_is_seen_and_the_next_profile_gets_through(
 ) -> None:
     here.filter("OUTPUT -p tcp --dport 7000 -j DROP")
     here.tracker(archive)
-    here.seed(archive, utp=True, late_announce=True)
+    here.seed(archive, utp=True)
     landing = FileLanding(archive.torrent.table, tmp_path)
     fetcher = join(archive, landing)
     until("connects that time out", lambda: fetcher.facts().tcp_timeouts, 20)

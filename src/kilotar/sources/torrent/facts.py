@@ -29,6 +29,7 @@ class Ledger:
 
     Attributes:
         before: totals of earlier handles of the same torrent: received, redundant, failed, sent.
+        asked:  trackers that owe an answer.
         status: the library's last status of the torrent, None before the first.
     """
 
@@ -48,6 +49,7 @@ class Ledger:
     listening: dict[str, None] = field(default_factory=dict)
     listen_errors: dict[str, None] = field(default_factory=dict)
     trackers: dict[str, TrackerFact] = field(default_factory=dict)
+    asked: set[str] = field(default_factory=set)
     dht_nodes: tuple[int, int] = (-1, -1)
     dht_bytes: tuple[int, int] = (0, 0)
     external_ip: str = ""
@@ -109,12 +111,14 @@ def _disconnected(ledger: Ledger, alert: Any) -> None:
 
 def _tracker_replied(ledger: Ledger, alert: Any) -> None:
     url = plain_url(alert.url)
+    ledger.asked.discard(url)
     ledger.trackers[url] = TrackerFact(url, answered=True, peers=alert.num_peers)
 
 
 def _tracker_failed(ledger: Ledger, alert: Any) -> None:
     """Keep an answer that came over another of our addresses: one way that works is enough."""
     url = plain_url(alert.url)
+    ledger.asked.discard(url)
     before = ledger.trackers.get(url, TrackerFact(url))
     status = f"status {alert.status_code}: " if alert.status_code > 0 else ""
     error = alert.failure_reason() or f"{status}{alert.error.message()}"
@@ -123,7 +127,9 @@ def _tracker_failed(ledger: Ledger, alert: Any) -> None:
 
 
 def _tracker_asked(ledger: Ledger, alert: Any) -> None:
-    ledger.trackers.setdefault(plain_url(alert.url), TrackerFact(plain_url(alert.url)))
+    url = plain_url(alert.url)
+    ledger.asked.add(url)
+    ledger.trackers.setdefault(url, TrackerFact(url))
 
 
 def _listens(ledger: Ledger, alert: Any) -> None:

@@ -38,6 +38,7 @@ RETRY_S = 30.0
 RECONNECT_S = 10.0
 LOST_TIMES = 3
 OFFERS = 8
+GOODBYE_S = 2.0  # as long as settings let a tracker have
 SCAN = 10_000
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -83,6 +84,10 @@ class SwarmFetcher:
         self._asked = endpoints(options.peers)
         self._met = kept_peers(lt, self._resume, torrent.table.infohash)
         self._verifier = Verifier(landing, self.name, self._flush, self._lose, tell)
+        self._handle: Any = None
+
+    def enter(self) -> None:
+        """Join the swarm; under the session's lock, so that no alert is heard before its owner is known."""
         self._handle = self._add()
 
     def _add(self) -> Any:
@@ -283,8 +288,14 @@ class SwarmFetcher:
             self._flushed.clear()
             self._handle.flush_cache()
             self._flushed.wait(max(0.0, (end_s - time.monotonic()) / 2))
+            self._say_goodbye(min(end_s, time.monotonic() + GOODBYE_S))
         self._verifier.drain(max(0.0, end_s - time.monotonic() - 1))
         self._verifier.close(max(0.0, end_s - time.monotonic()))
         if not self._is_away:
             self._session.remove_torrent(self._handle)
             self._removed.wait(max(0.0, end_s - time.monotonic()))
+
+    def _say_goodbye(self, end_s: float) -> None:
+        """Wait for trackers to take the leave that a pause sends: the session's end waits for them with all threads."""
+        while self.ledger.asked and time.monotonic() < end_s:
+            time.sleep(0.02)

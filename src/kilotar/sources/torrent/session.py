@@ -93,6 +93,7 @@ class Swarm:
             self._lt, self._session, torrent, landing, self._options, self._folder, self._ledger, self._lock, self._tell
         )
         with self._lock:
+            fetcher.enter()
             self._fetchers.append(fetcher)
         return fetcher
 
@@ -129,20 +130,23 @@ class Swarm:
     def _hear(self) -> None:
         for alert in self._session.pop_alerts():
             if alert.what() == "state_update":
-                self._update(alert.status)
+                for status in alert.status:
+                    self._note(status.handle, status)
                 continue
-            handle = getattr(alert, "handle", None)
-            fetcher = next((one for one in self._fetchers if handle is not None and one.owns(handle)), None)
             with self._lock:
+                fetcher = self._owner(getattr(alert, "handle", None))
                 (fetcher.ledger if fetcher else self._ledger).hear(alert)
             if fetcher:
                 fetcher.hear(alert)
 
-    def _update(self, statuses: list[Any]) -> None:
-        for status in statuses:
-            for fetcher in self._fetchers:
-                if fetcher.owns(status.handle):
-                    fetcher.ledger.status = status
+    def _owner(self, handle: Any) -> SwarmFetcher | None:
+        return next((one for one in self._fetchers if handle is not None and one.owns(handle)), None)
+
+    def _note(self, handle: Any, status: Any) -> None:
+        with self._lock:
+            fetcher = self._owner(handle)
+            if fetcher:
+                fetcher.ledger.status = status
 
     def _tick(self) -> None:
         self._session.post_torrent_updates()
