@@ -17,6 +17,7 @@ from kilotar.model.checkup import (
     PeerAnswers,
     PortFact,
     TrackerAnswer,
+    WebAnswer,
 )
 from kilotar.plan.machine_lines import machine_lines
 from kilotar.plan.tracker_words import tracker_advice
@@ -70,6 +71,9 @@ def test_a_machine_in_order_has_nothing_but_ok() -> None:
         ({"peers": None}, "TCP out", Mark.OK, "no peer was at hand"),
         ({"nat": NatFact()}, "gateway", Mark.NOTE, "neither UPnP nor NAT-PMP"),
         ({"nat": NatFact(("UPnP",), "100.64.1.1")}, "gateway", Mark.NOTE, "shared or private"),
+        ({"web": (WebAnswer("archive", "https://m/a", error="404", fix="x"),)}, "web", Mark.NOTE, "https://m/a: 404"),
+        ({"web": (WebAnswer("archive", "https://m/a", 0.1),)}, "web", Mark.NOTE, "it gives no parts"),
+        ({"web": (WebAnswer(".torrent", "https://m/a", 0.1),)}, "web", Mark.OK, ".torrent at https://m/a: 100 ms"),
         ({"dht": (DhtAnswer("IPv4", 4, 0),)}, "DHT IPv4", Mark.NOTE, "none of 4"),
         ({"dht": (DhtAnswer("IPv6", error="no IPv6 here"),)}, "DHT IPv6", Mark.OK, "not needed"),
     ],

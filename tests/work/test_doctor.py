@@ -20,7 +20,13 @@ from tests.doubles.udp import dht_node, serve_udp, udp_tracker
 from tests.plan import swarms
 from tests.sources.probe.pages import http_answer, serve_bytes
 
-EDITION = replace(load_edition("ilsvrc2012"), trackers=())
+PUBLISHED = load_edition("ilsvrc2012")
+EDITION = replace(
+    PUBLISHED,
+    trackers=(),
+    torrent_site="",
+    archives=tuple(replace(archive, urls=()) for archive in PUBLISHED.archives),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -113,11 +119,22 @@ def test_a_disk_that_hangs_or_cannot_be_written_is_a_problem(monkeypatch: pytest
     assert "Permission denied" in line.seen
 
 
+def test_the_site_of_the_torrents_is_asked_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve_bytes(http_answer(b"<!DOCTYPE html>Log in", "403 Forbidden")) as (url, asked):
+        site = url.removesuffix("/announce")
+        monkeypatch.setattr(doctor, "load_edition", lambda name: replace(EDITION, torrent_site=site))
+        line = said(look(timeout_s=2), "web")
+
+    assert asked[0].startswith("GET /download/a306397ccf9c2ead27155983c254227c0fd938e2.torrent")
+    assert line.state is Mark.NOTE
+    assert "does not let us have it" in line.seen
+
+
 def test_offline_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     def asked(*_: object, **__: object) -> None:
         pytest.fail("the network was touched")
 
-    for name in ("ask_tracker", "ask_dht", "ask_gateway", "connect_peers"):
+    for name in ("ask_tracker", "ask_dht", "ask_gateway", "ask_web", "connect_peers"):
         monkeypatch.setattr(doctor, name, asked)
 
     checkup = doctor.doctor(Inquiry(trackers=("http://127.0.0.1:1/a",), is_offline=True))

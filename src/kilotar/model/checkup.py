@@ -21,6 +21,7 @@ __all__ = [
     "PeerAnswers",
     "PortFact",
     "TrackerAnswer",
+    "WebAnswer",
 ]
 
 
@@ -158,6 +159,26 @@ class NatFact:
 
 
 @dataclass(frozen=True, slots=True)
+class WebAnswer:
+    """What a web server said when it was asked for one byte.
+
+    Attributes:
+        what:       what should be there: ".torrent", "archive".
+        url:        without secrets.
+        has_ranges: whether it gives parts, so that a download can be resumed and checked piece by piece.
+        error:      its true answer, "" where it has what it should.
+        fix:        what helps, as far as the way there knows.
+    """
+
+    what: str
+    url: str
+    took_s: float = 0.0
+    has_ranges: bool = False
+    error: str = ""
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class MachineFacts:
     """This machine and its network as the doctor found them.
 
@@ -171,6 +192,7 @@ class MachineFacts:
         disk:     of the root, None where none was named.
         ports:    that a client would listen on.
         trackers: that were asked; empty when offline.
+        web:      addresses of the web that were asked.
         peers:    TCP connects to peers that a tracker named, None where none was tried.
         dht:      by family; empty when offline.
         nat:      the gateway, None when offline.
@@ -187,6 +209,7 @@ class MachineFacts:
     disk: DiskFact | None = None
     ports: tuple[PortFact, ...] = ()
     trackers: tuple[TrackerAnswer, ...] = ()
+    web: tuple[WebAnswer, ...] = ()
     peers: PeerAnswers | None = None
     dht: tuple[DhtAnswer, ...] = ()
     nat: NatFact | None = None

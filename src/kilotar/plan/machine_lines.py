@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import ip_address
 
-from kilotar.model.checkup import DhtAnswer, DiskFact, Line, MachineFacts, Mark, TrackerAnswer
+from kilotar.model.checkup import DhtAnswer, DiskFact, Line, MachineFacts, Mark, TrackerAnswer, WebAnswer
 from kilotar.plan.tracker_words import tracker_advice
 
 __all__ = ["machine_lines"]
@@ -98,6 +98,7 @@ def _network(facts: MachineFacts) -> Iterator[Line]:
         return
     yield from _clock(facts)
     yield from _trackers(facts)
+    yield from map(_web, facts.web)
     yield from _dht(facts)
     yield from _outbound(facts)
     yield from _gateway(facts)
@@ -135,6 +136,15 @@ def _tracker(one: TrackerAnswer) -> Line:
         return Line(Mark.NOTE, "tracker", f"{one.url}: {one.error}", tracker_advice(one.error, is_udp=one.is_udp))
     tells = [f"{number} {what}" for number, what in ((one.seeds, "seeds"), (one.leechers, "others")) if number >= 0]
     return Line(Mark.OK, "tracker", ", ".join([f"{one.url}: {one.took_s * 1000:.0f} ms", *tells]))
+
+
+def _web(one: WebAnswer) -> Line:
+    if one.error:
+        return Line(Mark.NOTE, "web", f"{one.what} at {one.url}: {one.error}", one.fix)
+    if one.what == "archive" and not one.has_ranges:
+        seen = f"{one.what} at {one.url}: it gives no parts"
+        return Line(Mark.NOTE, "web", seen, "a download from there cannot be resumed; prefer another address")
+    return Line(Mark.OK, "web", f"{one.what} at {one.url}: {one.took_s * 1000:.0f} ms")
 
 
 def _dht(facts: MachineFacts) -> Iterator[Line]:

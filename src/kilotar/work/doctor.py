@@ -14,7 +14,17 @@ from pathlib import Path
 
 from kilotar.editions.load import DEFAULT_EDITION, load_edition
 from kilotar.events import Trouble
-from kilotar.model.checkup import Checkup, DhtAnswer, DiskFact, Line, MachineFacts, Mark, NatFact, TrackerAnswer
+from kilotar.model.checkup import (
+    Checkup,
+    DhtAnswer,
+    DiskFact,
+    Line,
+    MachineFacts,
+    Mark,
+    NatFact,
+    TrackerAnswer,
+    WebAnswer,
+)
 from kilotar.model.edition import Archive, Edition
 from kilotar.model.fetching import HttpFacts, SwarmFacts
 from kilotar.parse.address import plain_url
@@ -27,6 +37,7 @@ from kilotar.sources.probe.dht import BOOTSTRAP, FAMILIES, ask_dht
 from kilotar.sources.probe.gateway import ask_gateway
 from kilotar.sources.probe.ports import bind_port, connect_peers
 from kilotar.sources.probe.trackers import Question, ask_tracker
+from kilotar.sources.probe.web import ask_web
 from kilotar.sources.torrent.library import trust_roots
 from kilotar.store.workspace import Workspace
 from kilotar.work.disk_facts import disk_fact
@@ -94,6 +105,7 @@ def _ask(facts: MachineFacts, inquiry: Inquiry, edition: Edition) -> MachineFact
     calls: list[Callable[[], object]] = [_asks_disk(inquiry, edition)] if inquiry.root else []
     if not inquiry.is_offline:
         calls += [_asks_tracker(url, inquiry, edition) for url in urls]
+        calls += _asks_web(inquiry, edition)
         calls += [_asks_dht(family, inquiry) for family in FAMILIES]
         calls.append(lambda: ask_gateway(inquiry.gateway))
     answers = at_once(calls, max(DEADLINE_S, inquiry.timeout_s + 1))
@@ -115,6 +127,7 @@ def _with_network(
     return replace(
         facts,
         trackers=trackers,
+        web=tuple(one for one in answers if isinstance(one, WebAnswer)),
         peers=connect_peers(named, allow_private=inquiry.allow_private),
         dht=tuple(
             nodes.get(family) or DhtAnswer(family, error="no answer from the resolver (DNS)") for family in FAMILIES
@@ -146,6 +159,20 @@ def _asks_tracker(url: str, inquiry: Inquiry, edition: Edition) -> Callable[[], 
 
 def _asks_dht(family: str, inquiry: Inquiry) -> Callable[[], DhtAnswer]:
     return lambda: ask_dht(family, inquiry.bootstrap, timeout_s=inquiry.timeout_s, allow_private=inquiry.allow_private)
+
+
+def _asks_web(inquiry: Inquiry, edition: Edition) -> list[Callable[[], WebAnswer]]:
+    """Ask for the .torrent and the addresses of the first archive that has one; the others lie beside it."""
+    about = next((archive for archive in _archives(edition) if archive.infohash), None)
+    if about is None:
+        return []
+    site = f"{edition.torrent_site}/download/{about.infohash}.torrent"
+    places = [(".torrent", site, 0)] if edition.torrent_site else []
+    places += [("archive", url, about.size_bytes or 0) for url in about.urls]
+    return [
+        lambda place=place: ask_web(*place, timeout_s=inquiry.timeout_s, allow_private=inquiry.allow_private)  # type: ignore[misc]
+        for place in places
+    ]
 
 
 def _archives(edition: Edition) -> tuple[Archive, ...]:
