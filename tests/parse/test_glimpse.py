@@ -71,6 +71,19 @@ def test_an_old_header_without_the_magic_word_is_seen() -> None:
     assert glimpse(old + padded(bytes(10)) + END) == [(0, ONE, False)]
 
 
+def test_names_below_the_current_folder_are_seen() -> None:
+    inner = member(f"./{ONE}/{ONE}_1.JPEG".encode(), NOISE)
+    assert glimpse(header(f"./{ONE}.tar".encode(), 90_000) + inner) == [(0, ONE, True), (512, ONE, False)]
+
+
+def test_records_and_folders_that_the_edition_allows_are_links_of_the_chain() -> None:
+    folder = header(b"train/", 0, kind=b"5")
+    record = header(b"././@LongLink", 200, kind=b"L") + padded(b"x" * 200)
+    assert glimpse(folder + record + image(ONE), directories=True, long_names=True) == [(1536, ONE, False)]
+    assert glimpse(image(TWO) + folder + image(TWO), directories=True)[0] == (0, TWO, False)
+    assert glimpse(image(TWO) + folder + image(TWO)) == [(6144, TWO, False)]
+
+
 def test_an_image_beyond_the_end_or_of_impossible_size_is_none() -> None:
     assert glimpse(image(ONE), size_bytes=5120) == []
     assert glimpse(header(f"{ONE}_1.JPEG".encode(), 65 << 20)) == []
