@@ -93,6 +93,18 @@ def test_a_wrong_clock_is_told_by_that_of_a_tracker(off_s: float, state: Mark) -
     assert line(replace(GOOD, trackers=(tracker,)), "clock").state is state
 
 
+def test_one_cause_of_all_failures_is_what_to_mend_first() -> None:
+    deaf = tuple(TrackerAnswer(url, error="Name or service not known") for url in ("https://a/", "udp://b:1"))
+    facts = replace(GOOD, trackers=deaf, dht=())
+
+    found = line(facts, "peer sources")
+
+    assert found.state is Mark.PROBLEM
+    assert found.fix.startswith("its name could not be looked up")
+    mixed = (deaf[0], TrackerAnswer("udp://b:1", error="timed out"))
+    assert line(replace(facts, trackers=mixed), "peer sources").fix.startswith("try --from http")
+
+
 def test_trackers_that_know_nobody_are_a_note() -> None:
     assert line(replace(GOOD, trackers=(TrackerAnswer("udp://b:1", seeds=0, leechers=0),)), "seeds").state is Mark.NOTE
 

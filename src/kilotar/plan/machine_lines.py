@@ -124,7 +124,9 @@ def _trackers(facts: MachineFacts) -> Iterator[Line]:
     good = [one for one in facts.trackers if not one.error]
     if facts.trackers and not good and not any(one.answered for one in facts.dht):
         seen = f"none of {len(facts.trackers)} trackers and no node of the DHT answers: no way to the swarm from here"
-        yield Line(Mark.PROBLEM, "peer sources", seen, NO_SWARM)
+        causes = {tracker_advice(one.error, is_udp=one.is_udp) for one in facts.trackers}
+        one_cause = f"{causes.pop()}; else " if len(causes) == 1 and "" not in causes else ""
+        yield Line(Mark.PROBLEM, "peer sources", seen, one_cause + NO_SWARM)
     yield from map(_tracker, facts.trackers)
     tells = [one for one in good if one.seeds >= 0]
     if tells and not any(one.seeds or one.peers for one in good):
@@ -140,7 +142,7 @@ def _tracker(one: TrackerAnswer) -> Line:
 
 def _web(one: WebAnswer) -> Line:
     if one.error:
-        return Line(Mark.NOTE, "web", f"{one.what} at {one.url}: {one.error}", one.fix)
+        return Line(Mark.NOTE, "web", f"{one.what} at {one.url}: {one.error}", tracker_advice(one.error) or one.fix)
     if one.what == "archive" and not one.has_ranges:
         seen = f"{one.what} at {one.url}: it gives no parts"
         return Line(Mark.NOTE, "web", seen, "a download from there cannot be resumed; prefer another address")
