@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kilotar.editions.load import load_edition
 from kilotar.editions.tiny import make_tiny
 from kilotar.events import Emit, Note
-from kilotar.model.edition import ArchiveRole
 from kilotar.model.report import Report
 from kilotar.sources.http.options import HttpOptions
 from kilotar.work.demo_swarm import LOOPBACK, open_demo_swarm
-from kilotar.work.extras import fetch_extra
 from kilotar.work.prepare import prepare
 from kilotar.work.request import Fetching, Request
 from kilotar.work.verify import parse_level, verify
@@ -39,9 +36,6 @@ def demo(folder: Path, emit: Emit) -> tuple[Report, Report]:
     tiny = make_tiny(folder / "published", classes=10, per_class=20, val=50, test=10)
     with open_demo_swarm(tiny, folder / "swarm", emit) as there:
         emit(Note("info", f"a tracker, a seed and a web seed serve them on {there.web.url}, to this machine alone"))
-        for archive in load_edition(str(there.toml)).archives:
-            if archive.role is ArchiveRole.BOXES:
-                fetch_extra(archive, root / "archives", _HTTP, emit)
         prepared = prepare(_request(root, there.toml), emit)
     return prepared, verify(root, level=parse_level("deep"), repair=False, jobs=0, emit=emit)
 
