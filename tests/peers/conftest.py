@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,3 +72,13 @@ def join(here: Lab, tmp_path: Path, told: list[Trouble]) -> Iterator[Join]:
     yield made
     for swarm in made.swarms:
         swarm.close()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the slow ones of this folder to where everything is required, or to who names them with -m."""
+    if os.environ.get("KILOTAR_REQUIRE_ALL") == "1" or config.option.markexpr:
+        return
+    slow = [item for item in items if "peers" in item.path.parts and item.get_closest_marker("slow")]
+    if slow:
+        items[:] = [item for item in items if item not in slow]
+        config.hook.pytest_deselected(items=slow)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
+
 from kilotar.model.profile import Profile
 from tests.doubles.landings import FileLanding
 from tests.peers.conftest import Join
@@ -58,6 +60,7 @@ def test_all_udp_dropped_takes_nothing_away(here: Lab, archive: Archive, join: J
     assert landing.wait_for(timeout_s=20), fetcher.facts()
 
 
+@pytest.mark.slow
 def test_where_tcp_is_dropped_it_is_seen_and_the_next_profile_gets_through(
     here: Lab, archive: Archive, join: Join, tmp_path: Path
 ) -> None:

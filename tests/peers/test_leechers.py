@@ -76,6 +76,7 @@ def test_not_a_byte_is_given_where_uploading_is_off(here: Lab, archive: Archive,
     assert fetcher.facts().sent_bytes == 0
 
 
+@pytest.mark.slow
 def test_uploads_keep_to_their_limit(here: Lab, archive: Archive, join: Join, tmp_path: Path) -> None:
     here.tracker(archive)
     options = dataclasses.replace(OPTIONS, upload_limit_bytes_s=256 << 10)

@@ -52,7 +52,7 @@ def endpoints(peers: tuple[str, ...]) -> list[Endpoint]:
     found: list[Endpoint] = []
     for peer in peers:
         host, _, port = peer.rpartition(":")
-        if not host or not port.isdigit() or not 0 < int(port) <= LAST_PORT:
+        if not host or not (port.isascii() and port.isdigit()) or not 0 < int(port) <= LAST_PORT:
             raise UsageError("that is no address of a peer", seen=repr(peer), fix="give it as HOST:PORT")
         found += _resolved(host.strip("[]"), int(port))
     return found
