@@ -53,9 +53,9 @@ def test_the_moves_say_what_was_seen_what_is_tried_and_why() -> None:
     play = climb(Ladder()).until(91, swarm=SEED)
 
     assert play.made[-1][1].why == (
-        "90 s over TCP brought nothing: 1 peers known, 0 connected, 4 TCP connects timed out; trying TCP and µTP"
+        "90 s over TCP brought nothing: 1 peer known, 0 connected, 4 TCP connects timed out; trying TCP and µTP"
     )
-    assert play.why(Diagnose).startswith("no byte for 60 s: 1 peers known")
+    assert play.why(Diagnose).startswith("no byte for 60 s: 1 peer known")
 
 
 def test_the_third_rung_is_another_port_encrypted_and_without_utp() -> None:

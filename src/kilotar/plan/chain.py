@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from kilotar.model.checkup import Line, Mark
 from kilotar.model.fetching import SwarmFacts
+from kilotar.plan.plural import plural
 from kilotar.plan.tracker_words import tracker_advice
 
 __all__ = ["CHAIN", "Link"]
@@ -72,7 +73,7 @@ def peer_sources(facts: SwarmFacts) -> Line:
     """Anybody who names peers will do: a tracker, the DHT, or a peer that came by itself."""
     known = max(facts.peers_known, facts.peers)
     if known > 0 or facts.incoming > 0:
-        return Line(Mark.OK, "peer sources", f"{known} peers known; {_who_answered(facts)}")
+        return Line(Mark.OK, "peer sources", f"{plural(known, 'peer')} known; {_who_answered(facts)}")
     seen = f"nobody named a peer: {_who_answered(facts)}; DHT {max(facts.dht_nodes_v4, 0)} nodes"
     if facts.age_s < YOUNG_S:
         return Line(
@@ -106,7 +107,7 @@ def connections(facts: SwarmFacts) -> Line:
     if not facts.received_bytes and facts.utp_read_timeouts:
         return _swallowed(facts)
     if facts.peers > 0 or facts.handshakes > 0 or facts.received_bytes > 0:
-        return Line(Mark.OK, "connections", f"{facts.peers} peers connected, {facts.seeds} of them seeds")
+        return Line(Mark.OK, "connections", f"{plural(facts.peers, 'peer')} connected, {facts.seeds} of them seeds")
     failed = facts.tcp_timeouts + facts.tcp_refused + facts.resets + facts.utp_timeouts + facts.utp_read_timeouts
     if facts.resets and not facts.handshakes:
         return _cut(facts)
@@ -124,12 +125,14 @@ def _unreached(facts: SwarmFacts, failed: int) -> Line:
 
 
 def _swallowed(facts: SwarmFacts) -> Line:
-    seen = f"{facts.utp_read_timeouts} µTP connections opened and went silent: small UDP passes, large UDP is dropped"
+    seen = f"{plural(facts.utp_read_timeouts, 'µTP connection')} went silent: small UDP passes, large UDP is dropped"
     return Line(Mark.PROBLEM, "µTP", seen, "switch µTP off in any client on this network; kilotar uses TCP first")
 
 
 def _cut(facts: SwarmFacts) -> Line:
-    seen = f"{facts.resets} connections were cut before the BitTorrent handshake ended: somebody inspects the traffic"
+    seen = (
+        f"{plural(facts.resets, 'connection')} cut before the BitTorrent handshake ended: somebody inspects the traffic"
+    )
     return Line(Mark.PROBLEM, "handshake", seen, f"--encryption forced; a VPN or --proxy; {HTTP}")
 
 
@@ -137,17 +140,17 @@ def handshake(facts: SwarmFacts) -> Line:
     if facts.handshakes > 0 or facts.received_bytes > 0:
         if facts.peers == 0 and not facts.received_bytes:
             return _one_seat(facts)
-        return Line(Mark.OK, "handshake", f"{facts.handshakes} peers greeted us")
+        return Line(Mark.OK, "handshake", f"{plural(facts.handshakes, 'peer')} greeted us")
     if facts.resets:
         return _cut(facts)
     if facts.age_s < YOUNG_S:
         return Line(Mark.NOTE, "handshake", "connected, no greeting yet", "wait a little")
-    seen = f"{facts.peers} connections are open and nobody greets"
+    seen = f"{plural(facts.peers, 'open connection')}, and nobody greets"
     return Line(Mark.PROBLEM, "handshake", seen, f"--encryption forced; a VPN or --proxy; {HTTP}")
 
 
 def _one_seat(facts: SwarmFacts) -> Line:
-    seen = f"{facts.handshakes} peers greeted us and hung up without a byte: most take one connection for each address"
+    seen = f"{plural(facts.handshakes, 'peer')} greeted us and hung up: most take one connection for each address"
     fix = "is another client at work behind this router? Let one download, and share it with --peer HOST:PORT"
     return Line(Mark.PROBLEM, "one seat", seen, fix)
 
@@ -155,27 +158,27 @@ def _one_seat(facts: SwarmFacts) -> Line:
 def unchoke(facts: SwarmFacts) -> Line:
     """To be choked is to stand in a queue, not an error."""
     if facts.received_bytes == 0 and facts.choked > 0 and facts.choked >= facts.peers:
-        seen = f"all {facts.choked} connected peers let us wait: their upload slots are taken"
+        seen = f"{plural(facts.choked, 'connected peer')}, and all let us wait: their upload slots are taken"
         return Line(Mark.PROBLEM, "unchoke", seen, f"wait, it is their queue, and a restart loses the place; {HTTP}")
     return Line(Mark.OK, "unchoke", f"{facts.peers - facts.choked} of {facts.peers} peers let us take")
 
 
 def bytes_come(facts: SwarmFacts) -> Line:
     if facts.rate_bytes_s > 0:
-        return Line(Mark.OK, "bytes", f"{facts.rate_bytes_s / 1e6:.1f} MB/s from {facts.peers} peers")
+        return Line(Mark.OK, "bytes", f"{facts.rate_bytes_s / 1e6:.1f} MB/s from {plural(facts.peers, 'peer')}")
     if facts.age_s < YOUNG_S:
         return Line(Mark.NOTE, "bytes", "none yet", "wait a little")
     if facts.hash_failures and facts.received_bytes <= facts.wasted_bytes:
-        seen = f"{facts.hash_failures} pieces were wrong and thrown away, {facts.banned} peers shut out"
+        seen = f"{plural(facts.hash_failures, 'wrong piece')} thrown away, {plural(facts.banned, 'peer')} shut out"
         return Line(Mark.PROBLEM, "bytes", seen, f"the peers that are left have bad copies; {HTTP}")
     if 0 <= facts.copies < 1 and facts.peers > 0:
-        seen = f"{facts.peers} peers, and none has the pieces that are missing ({facts.copies:.2f} copies)"
+        seen = f"{plural(facts.peers, 'peer')}, and none has the pieces that are missing ({facts.copies:.2f} copies)"
         return Line(Mark.PROBLEM, "bytes", seen, f"waiting costs nothing, a seed may come back; {HTTP}")
     if facts.received_bytes:
         waiting = f"{facts.choked} of {facts.peers} peers let us wait"
         seen = f"{facts.received_bytes / 1e6:.1f} MB came, and nothing comes now; {waiting}"
         return Line(Mark.PROBLEM, "bytes", seen, f"the last pieces often hang on one slow peer; {HTTP}")
-    return Line(Mark.PROBLEM, "bytes", f"{facts.peers} peers connected and nothing comes", HTTP)
+    return Line(Mark.PROBLEM, "bytes", f"{plural(facts.peers, 'peer')} connected and nothing comes", HTTP)
 
 
 CHAIN = (

@@ -13,6 +13,7 @@ from kilotar.model.checkup import Line, MachineFacts, Mark
 from kilotar.model.fetching import HttpFacts, SwarmFacts
 from kilotar.plan.chain import CHAIN, YOUNG_S
 from kilotar.plan.machine_lines import machine_lines
+from kilotar.plan.plural import plural
 from kilotar.plan.tracker_words import tracker_advice
 
 __all__ = ["diagnose"]
@@ -58,14 +59,14 @@ def _beside(facts: SwarmFacts) -> Iterator[Line]:
             advice = tracker_advice(one.error, is_udp=one.url.startswith("udp:"))
             yield Line(Mark.NOTE, "tracker", f"{one.url}: {one.error}{times}", advice)
         elif one.answered:
-            yield Line(Mark.OK, "tracker", f"{one.url}: {one.peers} peers")
+            yield Line(Mark.OK, "tracker", f"{one.url}: {plural(one.peers, 'peer')}")
     yield from _dht(facts)
     if facts.utp_timeouts and not facts.utp_read_timeouts:
         yield Line(
             Mark.NOTE, "µTP", f"{facts.utp_timeouts} µTP connects timed out: UDP is blocked; TCP is used instead"
         )
     if facts.hash_failures and facts.rate_bytes_s:
-        seen = f"{facts.hash_failures} wrong pieces were thrown away, {facts.banned} peers shut out"
+        seen = f"{plural(facts.hash_failures, 'wrong piece')} thrown away, {plural(facts.banned, 'peer')} shut out"
         yield Line(Mark.NOTE, "bad peers", seen, "nothing to do: they are fetched again from others")
     yield from _inbound(facts)
 
@@ -90,7 +91,7 @@ def _dht(facts: SwarmFacts) -> Iterator[Line]:
 
 def _inbound(facts: SwarmFacts) -> Iterator[Line]:
     if facts.incoming:
-        yield Line(Mark.OK, "incoming", f"{facts.incoming} connections came in")
+        yield Line(Mark.OK, "incoming", f"{plural(facts.incoming, 'connection')} came in")
     elif facts.age_s >= INCOMING_AFTER_S:
         fix = "not required; forwarding the port in the router helps where outgoing connects fail"
         yield Line(Mark.NOTE, "incoming", "no connection came in", fix)

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from kilotar.model.fetching import HttpFacts, SwarmFacts
 from kilotar.model.profile import FIRST, Profile
 from kilotar.plan.moves import Diagnose, FinishTail, GiveUp, Move, UseHttp, UseProfile
+from kilotar.plan.plural import plural
 from kilotar.plan.silence import Silence, Tail
 
 __all__ = ["OTHER_PORT", "Diagnose", "FinishTail", "GiveUp", "Ladder", "Move", "UseHttp", "UseProfile"]
@@ -232,16 +233,17 @@ def seen(swarm: SwarmFacts | None) -> str:
     if swarm is None:
         return "the client has said nothing yet"
     counts = (
-        (swarm.tcp_timeouts, "TCP connects timed out"),
-        (swarm.tcp_refused, "TCP connects refused"),
-        (swarm.resets, "connections cut at the handshake"),
-        (swarm.utp_timeouts, "µTP connects timed out"),
-        (swarm.utp_read_timeouts, "µTP connections went silent"),
-        (swarm.choked, "peers let us wait"),
-        (swarm.hash_failures, "wrong pieces"),
+        (swarm.tcp_timeouts, "TCP connect", "timed out"),
+        (swarm.tcp_refused, "TCP connect", "refused"),
+        (swarm.resets, "connection", "cut at the handshake"),
+        (swarm.utp_timeouts, "µTP connect", "timed out"),
+        (swarm.utp_read_timeouts, "µTP connection", "gone silent"),
+        (swarm.choked, "peer", "with no room for us"),
+        (swarm.hash_failures, "piece", "wrong"),
     )
     known = max(swarm.peers_known, swarm.seeds_known, swarm.peers)
-    return ", ".join([f"{known} peers known, {swarm.peers} connected", *(f"{n} {what}" for n, what in counts if n)])
+    met = [f"{plural(number, noun)} {how}" for number, noun, how in counts if number]
+    return ", ".join([f"{plural(known, 'peer')} known, {swarm.peers} connected", *met])
 
 
 def _somebody(swarm: SwarmFacts) -> bool:
