@@ -496,7 +496,8 @@ def test_closing_does_not_wait_for_a_silent_server(tmp_path: Path) -> None:
         asked.set()
         return servers.silent(500)(exchange)
 
-    with Server(DATA, then=hang) as server, fetching(server.url, tmp_path) as it:
+    patient = HttpOptions(connections=2, timeout_s=600.0, proxy="", allow_private=True)
+    with Server(DATA, then=hang) as server, fetching(server.url, tmp_path, options=patient) as it:
         assert asked.wait(10)
         it.fetcher.close(grace_s=10)
         it.fetcher.close()
