@@ -38,7 +38,7 @@ ALWAYS: Settings = {
     "dht_bootstrap_nodes": "dht.libtorrent.org:25401,router.bittorrent.com:6881,"
     "dht.transmissionbt.com:6881,router.bt.ouinet.work:6881",
     # 2,000 by default: pieces would be lost in alerts that are dropped.
-    "alert_queue_size": 50_000,
+    "alert_queue_size": 1 << 16,
     # Outputs, tests and other programs of one machine are one address.
     "allow_multiple_connections_per_ip": True,
     # Contacts that nobody asked for.
