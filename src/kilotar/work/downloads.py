@@ -65,6 +65,8 @@ class Download:
                 there are none, the digest of the whole file, taken when all of it is there.
         """
         table = self.pieces.table
+        if self.is_settled:
+            self.transfer.close_wants()  # nobody walks an archive that is whole, and says what is wanted of it
         if table.has_hashes:
             return ProofTask(
                 lambda landed: table.infohash if self.transfer.run(landed) else "",
@@ -157,6 +159,24 @@ class Downloads:
         self._say_upload(self._open[about.name], ways)
         return self._open[about.name]
 
+    def hold(self, about: Archive) -> Download:
+        """Give the file of an archive whose .torrent is in the workspace, begun if it is not there; nothing comes.
+
+        Raises: MetadataMissing, MachineError.
+        """
+        if about.name not in self._open:
+            table = self._known_table(about)
+            if table is None:
+                raise MetadataMissing(f"the pieces of {about.name} are not known", fix="give --torrent FILE")
+            self._open[about.name] = self._make(about, table, Ways())
+        return self._open[about.name]
+
+    def drop(self, name: str) -> None:
+        """Forget a download; its file stays."""
+        download = self._open.pop(name, None)
+        if download is not None:
+            download.pieces.close()
+
     def _say_upload(self, download: Download, ways: Ways) -> None:
         """Say once that peers are given something too, before the first byte comes."""
         if self._has_said or ways.swarm is None or download.is_settled:
@@ -209,6 +229,7 @@ class Downloads:
             len(known.rows) if known else 0,
             tuple(sorted(pieces.brought.items())),
             download.transfer.sent_bytes,
+            pieces.wrong,
         )
 
     def close(self) -> None:
