@@ -206,6 +206,22 @@ def test_a_client_that_reads_for_itself_goes_on(fetcher: External, client: Clien
     assert client.asked == ["start"]
 
 
+def test_a_client_pauses_while_others_bring_a_part_and_goes_on_when_they_gave_up(
+    fetcher: External, client: ClientDouble, told: list[Trouble]
+) -> None:
+    fetcher.want(ALL)
+    until("it began", lambda: "start" in client.asked)
+    fetcher.want(PieceWish(wanted=(range(1, 5),)))
+    until("it pauses", lambda: "pause" in client.asked)
+    fetcher.want(PieceWish(wanted=(range(TABLE.count),)))
+
+    until("it goes on", lambda: "resume" in client.asked)
+    assert [trouble.advice for trouble in told if trouble.kind == "client"] == [
+        "it pauses while others bring some of them"
+    ]
+    assert fetcher.failure is None
+
+
 def test_a_client_that_gives_up_is_told_with_its_own_words(
     fetcher: External, client: ClientDouble, told: list[Trouble]
 ) -> None:

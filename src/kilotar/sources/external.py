@@ -5,7 +5,7 @@ Rules guarded:
 - a client's word marks no piece: it is the hint to read the file, and what does not match is read again later, for
   clients keep blocks back in memory;
 - a client gets the whole archive or nothing: its protocol names no pieces, and to pretend that it has what nobody
-  wants would make it hand out zeros to others;
+  wants would make it hand out zeros to others; where others take over a part, it pauses;
 - when it ends, does not answer, or cannot write, that is told once, with its own words, and is there as `failure`;
 - a piece that was handed over as good and is found bad later makes it begin again, where it took our word for it;
 - no thread but one talks to it; it is stopped within the grace.
@@ -104,6 +104,7 @@ class External:
         self._failure: KilotarError | None = None
         self._began_s = 0.0
         self._is_paused = False
+        self._has_all = True
         self._grace_s = 5.0
         self._closing = threading.Event()
         self._wake = threading.Event()
@@ -122,7 +123,7 @@ class External:
         return self._failure
 
     def want(self, wish: PieceWish) -> None:
-        """Say what is wanted: all that is missing, or nothing (then the client pauses)."""
+        """Say what is wanted: all that is missing; with less than that the client pauses, or does not begin."""
         self._wish = wish
         self._wake.set()
 
@@ -168,20 +169,30 @@ class External:
         """Start, pause or resume the client; False while it has not begun."""
         if wish is not self._steered:
             self._steered = wish
-            if wish and _is_missing_some(wish, self._landing):
-                raise _refuse_part(self.name)
             self._forget_lies()
+            self._has_all = not wish or not _is_missing_some(wish, self._landing)
+            if not self._has_all:
+                self._refuse_part()
         if not self._began_s:
             if wish:
                 self._handed = bits_of(self._landing)
                 self._program.start(self._handed)
                 self._began_s = time.monotonic()
             return bool(wish)
-        should_pause = not wish and not self._reading.is_done
+        should_pause = not (wish and self._has_all) and not self._reading.is_done
         if should_pause != self._is_paused:
             (self._program.pause if should_pause else self._program.resume)()
             self._is_paused = should_pause
         return True
+
+    def _refuse_part(self) -> None:
+        """Refuse to begin with a part; pause where others have taken a part over later."""
+        seen = f"{self.name} fetches whole archives only: its protocol cannot say which pieces are not wanted"
+        if not self._began_s:
+            fix = "leave out --client to fetch a part with the built-in client or over HTTP"
+            raise ClientFailed(f"{self.name} cannot fetch a part of an archive", seen=seen, fix=fix)
+        if not self._is_paused:
+            self._tell(Trouble("client", self._landing.table.name, seen, "it pauses while others bring some of them"))
 
     def _forget_lies(self) -> None:
         """Stop a client that holds a piece for good on our word which is not: it is begun again with what is."""
@@ -251,11 +262,3 @@ def _is_missing_some(wish: PieceWish, landing: Landing) -> bool:
     """Tell whether the wish leaves out a piece that was not verified."""
     wished = set(wish.urgent).union(*wish.wanted)
     return any(piece not in wished and not landing.has(piece) for piece in range(landing.table.count))
-
-
-def _refuse_part(name: str) -> ClientFailed:
-    return ClientFailed(
-        f"{name} fetches whole archives only",
-        seen="some pieces are wanted and others are not, and its protocol cannot say so",
-        fix="leave out --client to fetch a part with the built-in client or over HTTP",
-    )
