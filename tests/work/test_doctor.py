@@ -171,7 +171,8 @@ def test_a_silence_is_explained_without_what_is_in_order() -> None:
     lines = explain_silence(swarms.UTP_HOLE, [swarms.WEB_503])
 
     assert (lines[0].state, lines[0].what) == (Mark.PROBLEM, "µTP")
-    assert all(line.state is not Mark.OK for line in lines)
+    assert all(line.state is not Mark.OK and line.fix for line in lines)
+    assert any("503" in line.seen for line in lines)
 
 
 def test_a_silence_as_troubles_has_a_stable_kind_and_advice() -> None:

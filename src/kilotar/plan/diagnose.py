@@ -112,6 +112,6 @@ def _http(one: HttpFacts) -> Line:
             Mark.NOTE, "web", f"{one.url}: given up: {one.error or 'it failed too often'}", "give another with --url"
         )
     if one.error:
-        wait = f"; asked again in {one.retry_in_s:.0f} s" if one.retry_in_s else ""
-        return Line(Mark.NOTE, "web", f"{one.url}: {one.error}{wait}")
+        wait = f"asked again in {one.retry_in_s:.0f} s" if one.retry_in_s else "asked again now"
+        return Line(Mark.NOTE, "web", f"{one.url}: {one.error}", wait)
     return Line(Mark.OK, "web", f"{one.url}: {one.received_bytes / 1e6:.1f} MB, {one.rate_bytes_s / 1e6:.1f} MB/s")

@@ -189,8 +189,11 @@ def _without_home(text: str) -> str:
 
 
 def explain_silence(facts: SwarmFacts | None, http: Sequence[HttpFacts] = ()) -> tuple[Line, ...]:
-    """Say why no byte comes: the first failing link, then what else was seen; nothing of what is in order."""
-    return tuple(_to_be_shown(line) for line in diagnose(facts, http) if line.state is not Mark.OK)
+    """Say why no byte comes: the first failing link, then what else can be helped; nothing of what is in order."""
+    lines = (
+        line for line in diagnose(facts, http) if line.state is Mark.PROBLEM or (line.state is Mark.NOTE and line.fix)
+    )
+    return tuple(map(_to_be_shown, lines))
 
 
 def silence_troubles(facts: SwarmFacts | None, http: Sequence[HttpFacts] = ()) -> tuple[Trouble, ...]:
