@@ -19,7 +19,16 @@ from kilotar.model.profile import FIRST, Profile
 from kilotar.parse.address import plain_url
 from kilotar.sources.aria2 import aria2
 from kilotar.sources.http import HttpFetcher, probe
-from kilotar.sources.metadata import Place, Wanted, find_torrent, given_place, saved_place, site_place, swarm_place
+from kilotar.sources.metadata import (
+    Place,
+    Wanted,
+    find_torrent,
+    given_place,
+    infohash_of,
+    saved_place,
+    site_place,
+    swarm_place,
+)
 from kilotar.sources.page import fetch_page
 from kilotar.sources.torrent.session import Swarm
 from kilotar.sources.transmission import transmission
@@ -55,7 +64,7 @@ def find_metadata(
 
 
 def _places(about: Archive, edition: Edition, fetching: Fetching, workspace: Workspace) -> list[Place]:
-    places = [given_place(path) for path in fetching.torrents if _is_of(path, about)]
+    places = [given_place(path) for path in fetching.torrents if infohash_of(path) == about.infohash]
     places.append(saved_place(workspace.torrent_of(about.infohash)))
     if edition.torrent_site and not fetching.offline:
         places.append(
@@ -66,12 +75,6 @@ def _places(about: Archive, edition: Edition, fetching: Fetching, workspace: Wor
     if fetching.way == "torrent" and not fetching.client:
         places.append(swarm_place(lambda: _ask_swarm(about, edition, fetching, workspace)))
     return places
-
-
-def _is_of(path: Path, about: Archive) -> bool:
-    """Tell by its name whether a .torrent that was given is for another archive; one alone is for any."""
-    names = {path.name.removesuffix(".torrent"), path.name.removesuffix(".torrent") + ".tar"}
-    return bool(names & {about.name, about.infohash}) or not path.name.startswith(("ILSVRC", "tiny"))
 
 
 def _ask_swarm(about: Archive, edition: Edition, fetching: Fetching, workspace: Workspace) -> bytes | None:
