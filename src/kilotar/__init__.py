@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 
 import kilotar.plan  # noqa: F401 - first, so that no later import of this package hides the function `plan`
 from kilotar.events import Event, ignore
@@ -28,6 +28,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Fetching",
     "HttpOptions",
+    "adopt",
     "demo",
     "doctor",
     "edition",
@@ -131,6 +132,33 @@ def get(root: Path | str, *, kit: bool = False, on_event: OnEvent = ignore, **wi
 
     wish.setdefault("fetching", Fetching())
     return verb.get(_request(root, wish), on_event, kit=kit)
+
+
+def adopt(
+    path: Path | str,
+    into: Path | str,
+    *,
+    taking: Literal["link", "copy", "move"] = "link",
+    archive: str = "",
+    edition: str = "",
+    unverified: bool = False,
+    fetching: Fetching | None = None,
+    on_event: OnEvent = ignore,
+) -> Report:
+    """Take an archive that another program fetched, whole or in part, into the root `into`, and prove what it holds.
+
+    Args:
+        path:   a file of aria2, Transmission, qBittorrent or of anybody; or a folder with such files.
+        taking: "link" shares the bytes (or clones them) and needs no room; "copy"; "move". The file is never harmed.
+        archive: name of the archive, where it is not that of the file.
+        fetching: says how a .torrent is got; no archive is fetched.
+    Raises: LayoutRefused, UsageError, MetadataMissing, DigestMismatch, MachineError.
+    """
+    from kilotar.work import adopt as verb
+    from kilotar.work.request import Request
+
+    request = Request(_path(into), edition=edition, unverified=unverified, fetching=fetching)
+    return verb.adopt(request, _path(path), on_event, taking=taking, archive=archive)
 
 
 def verify(

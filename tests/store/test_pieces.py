@@ -238,6 +238,27 @@ def test_what_has_landed_is_the_sum_of_its_pieces(tmp_path_factory: pytest.TempP
     assert file.covers(0, PIECE + 1) == ({0, 1} <= chosen)
 
 
+def test_a_hole_is_as_good_as_the_zeros_of_a_piece_and_proves_no_content(tmp_path: Path) -> None:
+    content = CONTENT[: 2 * PIECE] + bytes(PIECE + 5)
+    file = _open(tmp_path, _table(content))
+
+    file.suspect_data()
+    assert file.suspects == (2, 3)
+    assert [file.recheck(piece) for piece in file.suspects] == [True, True]
+    assert (file.count, file.holds_content) == (2, False)
+    _fill(file, 0)
+    assert file.holds_content
+
+
+def test_pieces_that_are_found_wrong_are_counted(tmp_path: Path) -> None:
+    file = _open(tmp_path)
+    _fill(file, 0, 1)
+    with open(file.path, "r+b") as other:
+        other.write(b"x")
+
+    assert (file.recheck(0), file.recheck(1), file.recheck(0), file.wrong) == (False, True, False, 1)
+
+
 def test_a_doubted_file_counts_nothing_and_fetches_nothing_until_it_was_read(tmp_path: Path) -> None:
     file = _open(tmp_path)
     _fill(file, 0, 1)

@@ -48,6 +48,7 @@ class DownloadFact:
         positions:  classes whose place in the archive is known.
         brought:    bytes of this run by who brought them; "this disk" for what was here and found right.
         sent_bytes: sent to peers by this run.
+        wrong:      pieces that were here and were found wrong by this run; they count as absent.
     """
 
     name: str
@@ -59,6 +60,7 @@ class DownloadFact:
     positions: int = 0
     brought: tuple[tuple[str, int], ...] = ()
     sent_bytes: int = 0
+    wrong: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,10 +72,11 @@ def _archive_proof(archive: ArchiveFact) -> str:
 def download_text(fact: DownloadFact) -> str:
     """Give how far a download is and what this run brought of it; "" where it is whole and nothing came."""
     whole = fact.proved == fact.pieces
-    if whole and not fact.brought:
+    if whole and not fact.brought and not fact.wrong:
         return ""
     part = "" if whole else f" of {size(fact.size_bytes)}"
     parts = [f"{one_line(fact.name)} {size(fact.landed_bytes)}{part} here, {pieces_text(fact)}"]
+    parts += [f"{count(fact.wrong)} were wrong"] if fact.wrong else []
     parts += [f"from {one_line(name)} {size(size_bytes)}" for name, size_bytes in fact.brought]
     if fact.sent_bytes:
         parts.append(f"sent {size(fact.sent_bytes)} to peers, ratio {fact.sent_bytes / fact.size_bytes:.2f}")

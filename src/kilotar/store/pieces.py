@@ -64,6 +64,8 @@ class PieceFile:
         table:   its pieces.
         path:    where the bytes are now.
         born_ns: when its bits were first kept; with the inode it tells this file from any other, also while it grows.
+        brought: bytes proved since it was opened, by who brought them.
+        wrong:   suspects that were read since and are not right.
         on_landed: is called with each piece that was proved and who brought it, in the thread that proved it.
     """
 
@@ -75,6 +77,7 @@ class PieceFile:
         self.born_ns = saved.born_ns if saved else time.time_ns()
         self.on_landed: Landed = _nobody
         self.brought: Counter[str] = Counter()
+        self.wrong = 0
         self._bitmap, self._fd = bitmap, fd
         self._lock = threading.Lock()
         self._states = bytearray(saved.bits if saved else bytes(table.count))
@@ -97,6 +100,11 @@ class PieceFile:
     def count(self) -> int:
         """How many pieces are proved."""
         return self._states.count(_PROVED)
+
+    @property
+    def holds_content(self) -> bool:
+        """Whether any piece that is proved holds more than zeros: those are right in any file with a hole."""
+        return self.count > sum(self._states[piece] == _PROVED for piece in self._zeros())
 
     @property
     def is_complete(self) -> bool:
@@ -179,24 +187,34 @@ class PieceFile:
             self._mark(piece, OWN_DISK)
             return True
         with self._lock:
+            self.wrong += self._states[piece] != _ABSENT
             self._states[piece] = _ABSENT
             self._is_saved = False
         return False
 
     def suspect_data(self) -> None:
-        """Make suspects of the pieces that were not proved but for which the file holds data.
+        """Make suspects of the pieces that were not proved but for which the file holds data, or that are all zeros.
 
         A killed run wrote them, or another client. Without hashes nothing can be made of them.
         """
-        for piece in self._with_data() if self.table.has_hashes else ():
+        if not self.table.has_hashes:
+            return
+        for piece in (*self._with_data(), *self._zeros()):
             if self._states[piece] == _ABSENT:
                 self._states[piece] = _SUSPECT
 
+    def _zeros(self) -> Iterator[int]:
+        """Give the pieces that are nothing but zeros: a hole in the file is as good as their bytes."""
+        table, last = self.table, self.table.count - 1
+        inner, end = _sha1_of_zeros(table.piece_bytes), _sha1_of_zeros(table.length(last))
+        return (piece for piece in range(table.count) if table.sha1(piece) == (end if piece == last else inner))
+
     def doubt(self) -> None:
-        """Make suspects of all pieces."""
+        """Forget every proof: make suspects of all pieces for which the file holds data."""
         with self._lock:
-            self._states = bytearray([_SUSPECT]) * self.table.count
+            self._states = bytearray(self.table.count)
             self._is_saved = False
+        self.suspect_data()
 
     def read(self, piece: int) -> bytes:
         """Give the bytes of a piece as they are in the file. Raises MachineError."""
@@ -348,6 +366,10 @@ def _unpack(packed: bytes, count: int) -> bytes | None:
 
 
 _DIGITS = b"011" + bytes(253)
+
+
+def _sha1_of_zeros(size_bytes: int) -> bytes:
+    return hashlib.sha1(bytes(size_bytes), usedforsecurity=False).digest()
 
 
 def _write_at(fd: int, view: memoryview, offset: int) -> None:
