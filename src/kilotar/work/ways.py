@@ -8,7 +8,6 @@ first.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from kilotar.errors import HttpFailed
 from kilotar.events import Emit
