@@ -51,4 +51,5 @@ def test_what_does_not_ascend_is_not_taken() -> None:
     assert not sightings.add(outer(20_480), 4)  # its tar would begin behind its image
     assert sightings.add(outer(5120), 4) and sightings.add(outer(5120), 4)
     assert not sightings.add(outer(5120), 5)
+    assert not sightings.add(image(1024), 4)  # it would lie before its tar
     assert sightings.add(image(20_480), 4)

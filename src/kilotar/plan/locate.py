@@ -218,8 +218,8 @@ class Locator:
         behind = self._outer.at(header.beyond)
         if isinstance(behind, Missing):
             return (self._piece(behind.at),)
-        if isinstance(behind, Mark) and self._keep(behind) <= rank:
-            raise Contradiction(f"the tar of {behind.wnid} at byte {behind.at} is out of the order of classes")
+        if isinstance(behind, Mark):
+            self._keep(behind)  # raises where it is not of a later class
         self._locate(rank, header)
         return ()
 
@@ -230,8 +230,6 @@ class Locator:
         if isinstance(found, Missing):
             return (self._piece(found.at),)
         got = len(self._wnids) if isinstance(found, End) else self._keep(found)
-        if got <= below:
-            raise Contradiction(f"the tar of {self._wnids[got]} stands behind that of {self._wnids[below]}")
         if got > rank:
             self._miss(rank)
         return ()
