@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import median
 
 from bench.figures import Line, Suite, cpu_s
+from bench.page_subset import subset
 from bench.targets import HASHED, TAR, TORCHVISION, targets
 
 MADE = "<!-- made by `make bench` from bench/results.jsonl; change it in bench/page.py -->"
@@ -16,7 +17,7 @@ GB, MB = 1e9, 1e6
 def write(path: Path, lines: list[Line]) -> None:
     """Write the page."""
     suites = {name: Suite(lines, name) for name in dict.fromkeys(line["suite"] for line in lines)}
-    parts = (head(suites), summary(suites), unpacking(suites), *(part(suites) for part in _PARTS))
+    parts = (head(suites), summary(suites), unpacking(suites), *(part(suites) for part in _PARTS), subset())
     path.write_text("\n".join("\n".join(part) for part in parts).rstrip() + "\n", encoding="utf-8")
 
 
