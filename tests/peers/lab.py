@@ -28,7 +28,7 @@ from kilotar.parse.torrent import make_torrent, write_torrent
 from tests.doubles.landings import payload, table_of
 from tests.need import need, need_tool
 
-__all__ = ["OPTIONS", "OURS", "TRACKER", "Archive", "Lab", "Peer", "archive_of", "lab", "until"]
+__all__ = ["ANNOUNCE", "OPTIONS", "OURS", "TRACKER", "Archive", "Lab", "Peer", "archive_of", "lab", "until"]
 
 TRACKER, OURS, FIRST_PEER = "10.77.0.1", "10.77.0.2", 10
 PEERS = 8

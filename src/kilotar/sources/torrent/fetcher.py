@@ -33,6 +33,7 @@ from kilotar.sources.torrent.verifying import Verifier
 __all__ = ["SwarmFetcher"]
 
 URGENT, WANTED = 7, 4
+LATE_S = 0.1  # a third of the pieces is read in vain where they are read at once: 0.4 to 0.8 CPU s/GB
 ROOM_BYTES = 16 << 20
 RETRY_S = 30.0
 RECONNECT_S = 10.0
@@ -132,6 +133,12 @@ class SwarmFetcher:
         with self._guard:
             return snapshot(client, self.ledger, self._session_ledger, is_upload_only)
 
+    @property
+    def has_given_enough(self) -> bool:
+        """Tell whether the ratio that the person set is reached, of bytes sent to the size of the archive."""
+        ratio, sent_bytes = self._options.seed_ratio, self.ledger.totals()[3]
+        return 0 < ratio * self.torrent.table.size_bytes <= sent_bytes
+
     # The session's thread
 
     def hear(self, alert: Any) -> None:
@@ -139,7 +146,8 @@ class SwarmFetcher:
         what = alert.what()
         if what == "piece_finished":
             self._given[alert.piece_index] = 1
-            self._verifier.add(alert.piece_index)
+            is_urgent = self._wanted[alert.piece_index] == URGENT
+            self._verifier.add(alert.piece_index, 0.0 if is_urgent else LATE_S)
         elif what == "cache_flushed":
             self._flushed.set()
         elif what == "torrent_removed":

@@ -48,6 +48,8 @@ ALWAYS: Settings = {
     "allow_idna": False,
     "anonymous_mode": False,  # it hides names and blocks nothing
     "hashing_threads": 1,  # our own check reads every piece again; on rotating disks two readers are slower than one
+    # 100 MB by default, all of which is in memory where the disk is the slower side (219 MB resident at 1 GiB).
+    "max_queued_disk_bytes": 32 << 20,
     # Torrents are never queued here, and only the person's limits count.
     "active_downloads": -1,
     "active_seeds": -1,

@@ -54,12 +54,12 @@ class Verifier:
         self._thread = threading.Thread(target=self._run, name=f"verify {landing.table.name}", daemon=True)
         self._thread.start()
 
-    def add(self, piece: int) -> None:
-        """Have a piece checked. Never blocks."""
+    def add(self, piece: int, wait_s: float = 0.0) -> None:
+        """Have a piece checked, not before `wait_s`. Never blocks."""
         with self._changed:
             if piece not in self._since:
                 self._since[piece] = time.monotonic()
-                heapq.heappush(self._due, (self._since[piece], piece))
+                heapq.heappush(self._due, (self._since[piece] + wait_s, piece))
                 self._changed.notify_all()
 
     def drain(self, timeout_s: float) -> bool:
