@@ -39,7 +39,9 @@ __all__ = [
     "open",
     "plan",
     "prepare",
+    "repair",
     "search_archives",
+    "seed",
     "status",
     "verify",
     "why",
@@ -159,6 +161,42 @@ def adopt(
 
     request = Request(_path(into), edition=edition, unverified=unverified, fetching=fetching)
     return verb.adopt(request, _path(path), on_event, taking=taking, archive=archive)
+
+
+def repair(
+    path: Path | str,
+    *,
+    archive: str = "",
+    edition: str = "",
+    fetching: Fetching | None = None,
+    on_event: OnEvent = ignore,
+) -> Report:
+    """Hash an archive from anywhere, or all archives of a root, and fetch only the pieces that are wrong or missing.
+
+    Args:
+        path:    a file, which keeps its name; or a root.
+        archive: name of the archive, where it is not that of the file.
+    Raises: LayoutRefused, UsageError, MetadataMissing, DigestMismatch, NetworkError, MachineError.
+    """
+    from kilotar.work import mend_archive as verb
+    from kilotar.work.request import Fetching
+
+    return verb.repair(_path(path), fetching or Fetching(), on_event, edition=edition, archive=archive)
+
+
+def seed(
+    root: Path | str, *, for_s: float = 0.0, fetching: Fetching | None = None, on_event: OnEvent = ignore
+) -> Report:
+    """Give the archives of a root to peers until Ctrl-C, for `for_s` seconds, or up to a ratio.
+
+    Args:
+        fetching: its `swarm` says how, and its `seed_ratio` when it is enough.
+    Raises: LayoutRefused where there is nothing to give; UsageError, MissingExtra, NetworkError, MachineError.
+    """
+    from kilotar.work import seed as verb
+    from kilotar.work.request import Fetching
+
+    return verb.seed(_path(root), fetching or Fetching(), on_event, for_s=for_s)
 
 
 def verify(

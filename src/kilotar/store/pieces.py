@@ -257,6 +257,7 @@ class PieceFile:
         try:
             os.fdatasync(self._fd)
             facts = os.fstat(self._fd)
+            self._bitmap.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise storage_error(error, f"sync {self.path}") from error
         # While pieces are under suspicion the saved times are none, so that the suspicion outlives this process.
@@ -286,6 +287,21 @@ class PieceFile:
             self.path = final
         self.save()  # the rename changed its change time
         return True
+
+    def allow_writing(self) -> None:
+        """Open a file that was only looked at for writing too, with its full length; a longer one is cut.
+
+        Raises: LayoutRefused where another file stands there now; MachineError.
+        """
+        try:
+            fd = _open_growing(self.path, self.size_bytes)
+        except OSError as error:
+            raise storage_error(error, f"open {self.path}") from error
+        if os.fstat(fd).st_ino != self.inode:
+            os.close(fd)
+            raise LayoutRefused(f"{self.path} was replaced while it was looked at", fix="run the same command again")
+        self.close()
+        self._fd = fd
 
     def close(self) -> None:
         """Close the file; what was not saved is found again by its hashes. May be called twice."""

@@ -28,7 +28,7 @@ from kilotar.store.pieces import INCOMPLETE, PieceFile
 from kilotar.store.placing import clone, is_being_written, link, move
 from kilotar.store.workspace import Workspace
 from kilotar.work.ending import one_by_one, telling_end
-from kilotar.work.foreign import Foreign, find_foreign
+from kilotar.work.foreign import Foreign, find_foreign, torrents_archive
 from kilotar.work.inputs import Inputs
 from kilotar.work.rehash import check_each, rehash
 from kilotar.work.request import Fetching, Request
@@ -54,7 +54,9 @@ def adopt(request: Request, path: Path, emit: Emit = ignore, *, taking: Taking =
     started, emit = time.monotonic(), one_by_one(emit)
     workspace = Workspace(request.root)
     edition = edition_for(request, workspace)
-    given = find_foreign(Path(os.path.abspath(path)), edition, archive)
+    fetching = request.fetching or Fetching()
+    name = archive or torrents_archive(fetching.torrents, edition)
+    given = find_foreign(Path(os.path.abspath(path)), edition, name)
     settled = settle(request, edition, workspace, terms=False)
     workspace.create()
     with (
@@ -64,7 +66,7 @@ def adopt(request: Request, path: Path, emit: Emit = ignore, *, taking: Taking =
     ):
         workspace.write_facts(settled)
         emit(RunStarted("adopt", str(workspace.root), len(given), 0, 0))
-        adoption = _Adoption(workspace, edition, inputs, request.fetching or Fetching(), taking, emit)
+        adoption = _Adoption(workspace, edition, inputs, fetching, taking, emit)
         known = [adoption.take(one) for one in given]
         inputs.settle()
         return _report(workspace, edition, inputs, any(known), time.monotonic() - started)

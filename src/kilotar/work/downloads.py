@@ -29,7 +29,7 @@ from kilotar.work.request import Fetching
 from kilotar.work.transfer import Transfer
 from kilotar.work.ways import find_metadata, plain_table, ways_to
 
-__all__ = ["Download", "Downloads"]
+__all__ = ["Download", "Downloads", "fact_of", "upload_words"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,31 @@ class Download:
             proof.cancel()
 
         return ProofTask(fetch_and_read, partial(judge, algorithm), _all_is_wanted, cancel, table.size_bytes)
+
+
+def upload_words(fetching: Fetching) -> str:
+    """Say what peers are given while something is fetched."""
+    swarm = fetching.swarm
+    if swarm.no_upload:
+        return "sends nothing to peers"
+    limit = f"at most {swarm.upload_limit_bytes_s:,} bytes/s" if swarm.upload_limit_bytes_s else "--upload-limit"
+    return f"seeds while it works ({limit}; --no-upload)"
+
+
+def fact_of(about: Archive, pieces: PieceFile, transfer: Transfer | None, positions: int) -> DownloadFact:
+    """Give what is known of a download."""
+    return DownloadFact(
+        about.name,
+        str(pieces.path),
+        pieces.size_bytes,
+        pieces.table.count,
+        pieces.landed_bytes(),
+        pieces.count,
+        positions,
+        tuple(sorted(pieces.brought.items())),
+        transfer.sent_bytes if transfer else 0,
+        pieces.wrong,
+    )
 
 
 def _all_is_wanted(stop: int) -> None:
@@ -183,10 +208,7 @@ class Downloads:
             return
         self._has_said = True
         assert self._fetching is not None
-        swarm = self._fetching.swarm
-        limit = f"at most {swarm.upload_limit_bytes_s:,} bytes/s" if swarm.upload_limit_bytes_s else "--upload-limit"
-        words = "sends nothing to peers" if swarm.no_upload else f"seeds while it works ({limit}; --no-upload)"
-        self._emit(Note("info", words))
+        self._emit(Note("info", upload_words(self._fetching)))
 
     def get(self, name: str) -> Download | None:
         """Give an open download by the name of its archive."""
@@ -216,21 +238,10 @@ class Downloads:
         return tuple(self._fact(self._open[name]) for name in sorted(self._open))
 
     def _fact(self, download: Download) -> DownloadFact:
-        pieces, table = download.pieces, download.pieces.table
+        table = download.pieces.table
         wnids = {synset.wnid for synset in self._edition.classes}
         known = read_positions(positions_file(self._workspace.state, table.infohash or table.name), wnids)
-        return DownloadFact(
-            download.about.name,
-            str(pieces.path),
-            table.size_bytes,
-            table.count,
-            pieces.landed_bytes(),
-            pieces.count,
-            len(known.rows) if known else 0,
-            tuple(sorted(pieces.brought.items())),
-            download.transfer.sent_bytes,
-            pieces.wrong,
-        )
+        return fact_of(download.about, download.pieces, download.transfer, len(known.rows) if known else 0)
 
     def close(self) -> None:
         for download in self._open.values():

@@ -12,8 +12,12 @@ from pathlib import Path
 
 from kilotar.errors import LayoutRefused, UsageError, storage_error
 from kilotar.model.edition import Archive, Edition
+from kilotar.sources.metadata import infohash_of
+from kilotar.store.journal import read_journal
+from kilotar.store.pieces import INCOMPLETE
+from kilotar.store.workspace import InputRecord, Workspace
 
-__all__ = ["Foreign", "find_foreign"]
+__all__ = ["Foreign", "archive_path", "find_foreign", "torrents_archive"]
 
 # endings of what is not complete: Transmission and kilotar, qBittorrent, others
 _ENDINGS = (".part", ".!qB", ".!ut", ".bc!", ".crdownload", ".download")
@@ -54,6 +58,21 @@ def find_foreign(path: Path, edition: Edition, name: str = "") -> tuple[Foreign,
         raise LayoutRefused(f"there is no file {path}", fix="give an archive, or the folder that it is in")
     found = _by_name(path, edition, name)
     return (found if found is not None else _by_size(path, edition),)
+
+
+def torrents_archive(torrents: tuple[Path, ...], edition: Edition) -> str:
+    """Give the archive that a single .torrent is of, "" where that is not clear. Raises: UsageError, TorrentRefused."""
+    infohashes = {infohash_of(path) for path in torrents}
+    names = [archive.name for archive in edition.archives if archive.infohash in infohashes]
+    return names[0] if len(names) == 1 else ""
+
+
+def archive_path(workspace: Workspace, about: Archive) -> Path | None:
+    """Give where an archive of a root stands: in `ROOT/archives`, whole or in part, or where the root found it."""
+    own = workspace.archives / about.name
+    remembered = [Path(r.path) for r in read_journal(workspace.inputs, InputRecord) if r.name == about.name]
+    places = (own, own.with_name(own.name + INCOMPLETE), *reversed(remembered))
+    return next((place for place in places if place.is_file()), None)
 
 
 def _of_folder(folder: Path, edition: Edition) -> tuple[Foreign, ...]:
