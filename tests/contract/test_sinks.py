@@ -21,13 +21,13 @@ from kilotar.model.table import SampleTable
 from kilotar.sinks.base import Sink, check_needs, find_sinks
 from kilotar.store.files import Folder
 from tests.doubles.collections import CLASSES, CMYK, PNG, Small, make_small
-from tests.doubles.folders import PlainFolder, lay, tree
+from tests.doubles.folders import PlainFolder, lay, shards_of, tree
 
 
 def variants() -> Iterator[object]:
     """Give every sink with every combination of its options."""
     for sink in find_sinks():
-        names = [field.name for field in fields(sink.Options)]
+        names = [field.name for field in fields(sink.Options) if isinstance(field.default, bool)]
         for values in itertools.product((False, True), repeat=len(names)):
             chosen = dict(zip(names, values, strict=True))
             words = [sink.ABOUT.name, *(f"{name}={value}" for name, value in chosen.items())]
@@ -125,7 +125,8 @@ def test_finishing_twice_changes_nothing(variant: Variant, tmp_path: Path) -> No
     sink, options = variant
     small = make_small()
     first, before = lay(sink, small, tmp_path, options), tree(tmp_path)
-    assert sink.finish(small.collection, PlainFolder(tmp_path), options) == first
+    collection, shards = shards_of(sink, small, options, PlainFolder(tmp_path))
+    assert (*shards, *sink.finish(collection, PlainFolder(tmp_path), options)) == first
     assert tree(tmp_path) == before
 
 
@@ -135,8 +136,10 @@ def test_the_durable_folder_is_given_the_same_files_as_a_plain_one(variant: Vari
     small = make_small()
     (tmp_path / "plain").mkdir()
     (tmp_path / "durable").mkdir()
-    plain = sink.finish(small.collection, PlainFolder(tmp_path / "plain"), options)
-    assert sink.finish(small.collection, Folder(tmp_path / "durable"), options) == plain
+    collection, plain = shards_of(sink, small, options, PlainFolder(tmp_path / "plain"))
+    plain += sink.finish(collection, PlainFolder(tmp_path / "plain"), options)
+    collection, durable = shards_of(sink, small, options, Folder(tmp_path / "durable"))
+    assert (*durable, *sink.finish(collection, Folder(tmp_path / "durable"), options)) == plain
     assert tree(tmp_path / "durable") == tree(tmp_path / "plain")
 
 
@@ -160,7 +163,7 @@ def test_no_two_paths_are_equal_even_where_case_does_not_count_complaint_24(vari
     small = make_small()
     placed = [sink.place(sample) for sample, _ in small.samples()]
     placed += [sink.place_annotation(annotation) for annotation in small.annotations]
-    written = [file.path for file in sink.finish(small.collection, PlainFolder(tmp_path), options)]
+    written = [file.path for file in lay(sink, small, tmp_path, options)]
     counted = Counter(path.casefold() for path in [*filter(None, placed), *written])
     assert [path for path, times in counted.items() if times > 1] == []
 
@@ -171,7 +174,7 @@ def test_paths_are_relative_and_stay_below_the_folder(variant: Variant, tmp_path
     small = make_small()
     lay(sink, small, tmp_path / "out", options)
     paths = [sink.place(sample) for sample, _ in small.samples()]
-    paths += [file.path for file in sink.finish(small.collection, PlainFolder(tmp_path / "out"), options)]
+    paths += [file.path for file in lay(sink, small, tmp_path / "out", options)]
     for path in filter(None, paths):
         parts = PurePosixPath(path).parts
         assert path == "/".join(parts)
@@ -247,7 +250,8 @@ def test_side_files_come_in_chunks_however_many_images_there_are_complaint_27(va
     sink, options = variant
     small = make_small(per_class=2, val=20_000, test=20_000)
     out = PlainFolder(tmp_path)
-    sink.finish(small.collection, out, options)
+    collection, _ = shards_of(sink, small, options, PlainFolder(tmp_path))
+    sink.finish(collection, out, options)
     assert out.largest_chunk_bytes <= 1 << 20
 
 
@@ -257,7 +261,7 @@ def test_what_it_is_can_be_shown(sink: Sink) -> None:
     assert about.name == about.name.lower() and about.name.isascii() and " " not in about.name
     assert about.summary and about.reader and not about.summary.endswith(".")
     assert about.folder and not about.folder.startswith("/") and ".." not in about.folder
-    assert all(isinstance(field.default, bool) for field in fields(sink.Options))
+    assert all(isinstance(field.default, bool | int | str) for field in fields(sink.Options))
     assert [field.name for field in fields(sink.Options) if field.name not in (sink.Options.__doc__ or "")] == []
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
-from kilotar.model.seams import Written
-from kilotar.sinks.base import Sink
+from kilotar.model.sample import NO_LABEL
+from kilotar.model.seams import Collection, Item, OutFolder, ShardFact, Written
+from kilotar.sinks.base import DataclassLike, Sink, as_shards
+from kilotar.work.sharding import Sharding
 from tests.doubles.collections import Small
 
-__all__ = ["PlainFolder", "lay", "tree"]
+__all__ = ["PlainFolder", "lay", "shards_of", "tree"]
 
 
 class PlainFolder:
@@ -33,17 +37,36 @@ class PlainFolder:
         return Written(path, size_bytes, digest.hexdigest())
 
 
+def shards_of(sink: Sink, small: Small, options: object, out: OutFolder) -> tuple[Collection, tuple[Written, ...]]:
+    """Write the shards of an output; give the collection with them, as `finish` gets it, and the files."""
+    shards = as_shards(sink)
+    if shards is None:
+        return small.collection, ()
+    data = {(sample.split, sample.name): image for sample, image in small.samples()}
+    ranks = {wnid: rank for rank, wnid in enumerate(small.collection.classes)} | {"": NO_LABEL}
+    planned = Sharding.of(shards, cast(DataclassLike, options), small.collection, {}).shards.values()
+    written = []
+    for shard in planned:
+        samples = small.collection.samples(shard)
+        items = (Item(s, ranks[s.wnid], memoryview(data[s.split, s.name])) for s in samples)
+        written.append(out.publish(shard.path, shards.encode(items, shard, small.collection, options)))
+    facts = (ShardFact(shard, file.size_bytes, file.sha256) for shard, file in zip(planned, written, strict=True))
+    return replace(small.collection, shards=tuple(facts)), tuple(written)
+
+
 def lay(sink: Sink, small: Small, folder: Path, options: object = None) -> tuple[Written, ...]:
-    """Write an output whole: images and XML where the sink places them, then its side files."""
+    """Write an output whole: images and XML where the sink places them, or shards, then its side files."""
     folder.mkdir(parents=True, exist_ok=True)
     out = PlainFolder(folder)
+    options = sink.Options() if options is None else options
     for sample, data in small.samples():
         if path := sink.place(sample):
             out.publish(path, [data])
     for annotation in small.annotations:
         if path := sink.place_annotation(annotation):
             out.publish(path, [annotation.xml])
-    return sink.finish(small.collection, out, sink.Options() if options is None else options)
+    collection, written = shards_of(sink, small, options, out)
+    return (*written, *sink.finish(collection, out, options))
 
 
 def tree(folder: Path) -> dict[str, bytes]:

@@ -5,15 +5,15 @@ A sink gets an `OutFolder` and never learns how bytes become durable; a store ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from kilotar.model.edition import Edition
-from kilotar.model.sample import Split
+from kilotar.model.sample import Sample, Split
 from kilotar.model.table import BoxSource, SampleTable
 
-__all__ = ["Annotation", "Collection", "OutFolder", "Row", "Written"]
+__all__ = ["Annotation", "Collection", "Item", "OutFolder", "Row", "Shard", "ShardFact", "Written"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,53 @@ class OutFolder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Shard:
+    """One file of an output that holds many samples.
+
+    Attributes:
+        split:  whose samples it holds.
+        number, count: which shard of the split it is, from 0, and how many there are.
+        path:   below the output's folder.
+        rows:   positions of its samples in the split's table, in the order in which they are written.
+    """
+
+    split: Split
+    number: int
+    count: int
+    path: str
+    rows: Sequence[int]
+
+    @property
+    def key(self) -> str:
+        """Its name among the steps of the output."""
+        return f"{self.split}/{self.number:05d}"
+
+
+@dataclass(frozen=True, slots=True)
+class ShardFact:
+    """A shard that is written: its length, and its SHA-256 in hex."""
+
+    shard: Shard
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A sample on its way into a shard.
+
+    Attributes:
+        sample: with its boxes, where they are wanted.
+        label:  the rank of its class among the classes of the output, -1 where it has none.
+        data:   the bytes of the image; valid until the next item is asked for.
+    """
+
+    sample: Sample
+    label: int
+    data: memoryview
+
+
+@dataclass(frozen=True, slots=True)
 class Annotation:
     """The XML file of one image, as published."""
 
@@ -58,12 +105,19 @@ class Collection:
         tables:   one table a chosen split, in the order train, val, test.
         classes:  the chosen wnids, sorted; all of the edition's where none were chosen.
         boxes:    boxes by key, None where none were given.
+        shards:   what is written of an output in shards, by split and number; () before, and for all others.
     """
 
     edition: Edition
     tables: tuple[SampleTable, ...]
     classes: tuple[str, ...]
     boxes: BoxSource | None = None
+    shards: tuple[ShardFact, ...] = ()
+
+    def samples(self, shard: Shard) -> Iterator[Sample]:
+        """Give the samples of a shard in its order."""
+        table = self.table(shard.split)
+        return (table[row] for row in shard.rows) if table is not None else iter(())
 
     def table(self, split: Split) -> SampleTable | None:
         return next((table for table in self.tables if table.split == split), None)

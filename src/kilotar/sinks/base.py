@@ -6,6 +6,8 @@ A module without `ABOUT` is no format and is passed over.
 
 A sink of images says where each image goes (`place`); the engine writes it there, original bytes, from one read of the
 archive for all sinks of a run, or links it where the same image stands in a finished tree of the same file system.
+A sink of shards (`ShardSink`) says how many shards there are and what they are called, and turns samples into the bytes
+of one; which sample stands where is decided once for all of them (`kilotar.plan.order`), and files appear whole.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import difflib
 import importlib
 import importlib.util
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -22,10 +24,21 @@ from typing import Any, ClassVar, Protocol, cast
 
 from kilotar.errors import MissingExtra, UsageError
 from kilotar.model.edition import Edition
-from kilotar.model.sample import Sample
-from kilotar.model.seams import Annotation, Collection, OutFolder, Row, Written
+from kilotar.model.sample import Sample, Split
+from kilotar.model.seams import Annotation, Collection, Item, OutFolder, Row, Shard, Written
 
-__all__ = ["NoOptions", "Sink", "SinkAbout", "check_needs", "find_sink", "find_sinks", "parse_options"]
+__all__ = [
+    "NoOptions",
+    "ShardOptions",
+    "ShardSink",
+    "Sink",
+    "SinkAbout",
+    "as_shards",
+    "check_needs",
+    "find_sink",
+    "find_sinks",
+    "parse_options",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +55,7 @@ class SinkAbout:
         reader:  what reads it, one line.
         snippet: a line of code that uses it, with {folder}; "" for none.
         side_bytes: size of its side files for each image, measured at full size; for the plan.
+        shards:  whether it is a `ShardSink`.
     """
 
     name: str
@@ -53,6 +67,7 @@ class SinkAbout:
     reader: str = ""
     snippet: str = ""
     side_bytes: int = 0
+    shards: bool = False
 
 
 class DataclassLike(Protocol):
@@ -64,6 +79,23 @@ class DataclassLike(Protocol):
 @dataclass(frozen=True, slots=True)
 class NoOptions:
     """For a sink that has no choices."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShardOptions:
+    """What every format of shards lets a person choose; a format adds its own.
+
+    Attributes:
+        order: "archive": as the images lie in the archives; "windowed": the same, mixed within windows that fit into
+            memory and arrive together; "shuffled": mixed, the same on every machine; "official": as the format's own
+            tool has it, where it has an order.
+        seed:  of "windowed" and "shuffled".
+        shards: of the training images, 0 for the format's usual number; other splits keep their usual length.
+    """
+
+    order: str = "shuffled"  # readers mix a few shards at a time: sorted by class, a batch would be of one class
+    seed: int = 0
+    shards: int = 0
 
 
 class Sink(Protocol):
@@ -92,6 +124,48 @@ class Sink(Protocol):
         ...
 
 
+class ShardSink(Protocol):
+    """The contract of a module whose output is shards; `place` and `place_annotation` are not asked for."""
+
+    @property
+    def ABOUT(self) -> SinkAbout: ...
+
+    @property
+    def Options(self) -> type[Any]: ...
+
+    @property
+    def OFFICIAL(self) -> Callable[[Sample], Any] | None:
+        """Gives the key by which the format's own tool sorts samples; None where it has no order of its own."""
+        ...
+
+    def count(self, split: Split, sizes: Sequence[int], options: Any) -> int:
+        """Give the number of shards of a split, at least 1, by the lengths of its images."""
+        ...
+
+    def path(self, split: Split, number: int, count: int) -> str:
+        """Give where a shard stands below the output's folder."""
+        ...
+
+    def encode(
+        self, items: Iterable[Item], shard: Shard, collection: Collection, options: Any
+    ) -> Iterator[bytes | memoryview]:
+        """Give the bytes of a shard, piece by piece; an item's data is passed on before the next is asked for."""
+        ...
+
+    def finish(self, collection: Collection, out: OutFolder, options: Any) -> tuple[Written, ...]:
+        """Write the side files, when every shard is in place; `collection.shards` has them."""
+        ...
+
+    def read(self, folder: Path, edition: Edition) -> Iterator[Row]:
+        """Read an output back, shard after shard."""
+        ...
+
+
+def as_shards(sink: Sink | ShardSink) -> ShardSink | None:
+    """Give a sink as what it is, None where it writes no shards."""
+    return cast(ShardSink, sink) if sink.ABOUT.shards else None
+
+
 @cache
 def find_sinks() -> tuple[Sink, ...]:
     """Give every format, sorted by name."""
@@ -117,9 +191,9 @@ def find_sink(name: str) -> Sink:
 
 
 def parse_options(sink: Sink, given: tuple[tuple[str, str], ...]) -> DataclassLike:
-    """Make a sink's options out of words such as ("kaggle", "yes").
+    """Make a sink's options out of words such as ("kaggle", "yes") or ("shards", "128").
 
-    Raises: UsageError for an option the sink has not, or a word that is no yes or no.
+    Raises: UsageError for an option the sink has not, or a word that is none of its kind.
     """
     known = {f.name: f for f in fields(sink.Options)}
     values: dict[str, object] = {}
@@ -127,10 +201,21 @@ def parse_options(sink: Sink, given: tuple[tuple[str, str], ...]) -> DataclassLi
         if name not in known:
             listed = ", ".join(known) or "none"
             raise UsageError(f"format {sink.ABOUT.name} has no option {name!r}", seen=f"its options: {listed}")
-        if word.lower() not in _WORDS:
-            raise UsageError(f"option {sink.ABOUT.name}.{name} is yes or no", seen=f"given: {word!r}")
-        values[name] = _WORDS[word.lower()]
+        values[name] = _parse(f"{sink.ABOUT.name}.{name}", word, type(known[name].default))
     return cast(DataclassLike, sink.Options(**values))
+
+
+def _parse(name: str, word: str, kind: type) -> object:
+    """Give a word as a value of the kind that the option's default has."""
+    if kind is bool:
+        if word.lower() not in _WORDS:
+            raise UsageError(f"option {name} is yes or no", seen=f"given: {word!r}")
+        return _WORDS[word.lower()]
+    if kind is int:
+        if not (word.isascii() and word.isdigit()):
+            raise UsageError(f"option {name} is a number", seen=f"given: {word!r}")
+        return int(word)
+    return word
 
 
 _WORDS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kilotar.errors import DecisionNeeded, storage_error
-from kilotar.store.files import FILE_MODE, fsync_folder, sync_file_system, write_all
+from kilotar.store.files import FILE_MODE, fsync_folder, sweep, sync_file_system, write_all
 
 __all__ = ["Staging", "StagingWriter"]
 
@@ -36,10 +36,16 @@ class Staging:
         self.out = out
         self.folder = out / f".kilotar-{plan_id[:12]}"
 
-    def open(self) -> None:
-        """Make the folders. Raises MachineError."""
+    def open(self, *, swept: bool = False) -> None:
+        """Make the folders. Raises MachineError.
+
+        Args:
+            swept: remove temporary files of dead runs below it, where whole files are published there.
+        """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            for folder, _, _ in os.walk(self.folder) if swept else ():
+                sweep(Path(folder))
         except OSError as error:
             raise storage_error(error, f"make the folder {self.folder}") from error
 

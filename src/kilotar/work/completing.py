@@ -7,12 +7,13 @@ written anew; the manifest is the last thing written.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from kilotar import __version__
 from kilotar.events import Finding
 from kilotar.model.sample import Sample
-from kilotar.model.seams import Collection, Written
+from kilotar.model.seams import Collection, ShardFact, Written
 from kilotar.plan.steps import StepDone
 from kilotar.store.files import Folder
 from kilotar.store.manifest import SCHEMA, Manifest, write_files, write_manifest
@@ -23,6 +24,7 @@ from kilotar.work.inputs import Inputs
 from kilotar.work.labels import ORDER, prove_labels
 from kilotar.work.output import Output
 from kilotar.work.repair import rewrite, stands
+from kilotar.work.sharding import shard_facts
 from kilotar.work.survey import Survey
 
 __all__ = ["complete", "findings_of"]
@@ -34,16 +36,20 @@ def complete(
     inputs: Inputs,
     gatherer: Gatherer,
     listings: tuple[Path, ...],
-    findings: tuple[Finding, ...],
+    records: tuple[StepDone, ...],
 ) -> None:
     """Write side files, list of files and manifest of an output whose images stand in their place.
 
     Args:
         listings: lists of the XML that was written.
-        findings: what was found while the steps were made.
+        records:  of the steps that were made.
     Raises: DigestMismatch where a lost image cannot be had again; ArchiveRefused, MachineError.
     """
-    collection = gatherer.gather(output.sink.ABOUT.images, boxes=True)
+    if output.sharding is not None:
+        done = {record.key: record for record in records}
+        collection = replace(output.sharding.collection, shards=shard_facts(output.sharding, done))
+    else:
+        collection = gatherer.gather(output.sink.ABOUT.images, boxes=True)
     side = output.sink.finish(collection, Folder(output.folder), output.options)
     paths = {archive.local.name: archive.local.path for archive in survey.archives}
     files = _Files(output, collection, paths, listings, side)
@@ -66,7 +72,7 @@ def complete(
         files_sha256=files_sha256,
         label_order=ORDER,
         label_table_sha256=prove_labels(survey.edition).table_sha256,
-        findings=_sorted((*survey.findings, *findings, *count_findings(survey, collection.tables))),
+        findings=_sorted((*survey.findings, *findings_of(records), *count_findings(survey, collection.tables))),
         verified=all(fact.published for fact in facts) and all(source.is_published for source in recipe.boxes),
         made_by=f"kilotar {__version__}",
     )
@@ -104,11 +110,20 @@ class _Files:
             yield file
 
     def _all(self) -> Iterator[Written]:
-        if self._output.sink.ABOUT.images:
+        if self._output.sharding is not None:
+            yield from map(self._shard, self._collection.shards)
+        elif self._output.sink.ABOUT.images:
             yield from map(self._image, (sample for table in self._collection.tables for sample in table))
         for listing in self._listings:
             yield from read_listing(listing)
         yield from self._side
+
+    def _shard(self, fact: ShardFact) -> Written:
+        self.images += len(fact.shard.rows)
+        file = Written(fact.shard.path, fact.size_bytes, fact.sha256)
+        if self._output.sharding and not stands(f"{self._root}/{file.path}", file.size_bytes):
+            self._output.sharding.write(fact.shard.key, self._output.folder)
+        return file
 
     def _image(self, sample: Sample) -> Written:
         self.images += 1

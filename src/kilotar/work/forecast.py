@@ -24,6 +24,7 @@ from kilotar.work.survey import Survey, SurveyedArchive
 __all__ = ["forecast_run"]
 
 _TAR_BLOCK_BYTES = 512
+_FRAME_BYTES = 2048  # of a sample in a shard, at most: two members of a tar beside the image
 _ENTRY_BYTES = 64  # of a second name in its folder
 
 
@@ -52,7 +53,10 @@ def forecast_run(
         shares = tree is not None and output.shares_tree_with(tree)
         waiting = () if shares else _waiting(output, workspace, surveyed.trusted)
         side_bytes = every * (output.sink.ABOUT.side_bytes + STATE_BYTES) if output.manifest is None else 0
-        steps.append(_line(output.name, surveyed, waiting, side_bytes, rate, links=tree is not None))
+        if output.sink.ABOUT.shards:
+            steps.append(_shards(output, surveyed, waiting, side_bytes, rate))
+        else:
+            steps.append(_line(output.name, surveyed, waiting, side_bytes, rate, links=tree is not None))
         trees.append(output)
     return forecast(place, steps, every, rate)
 
@@ -76,6 +80,21 @@ def _line(
     read_bytes = 0 if links else sum(step.size_bytes for step in waiting)
     seconds = rate.seconds(write_bytes, images + notes)
     return ForecastStep(name, read_bytes, write_bytes, images + notes, images, seconds)
+
+
+def _shards(
+    output: Output, surveyed: Survey, waiting: tuple[Step, ...], side_bytes: int, rate: DiskRate
+) -> ForecastStep:
+    """Give the line of an output in shards; of one whose shards are not planned yet, by all images there will be."""
+    spans = [(a, span) for a in surveyed.archives for span in a.chosen_parts(surveyed.chosen)]
+    contents = [_content(archive, span) for archive, span in spans] if output.manifest is None else []
+    images, size_bytes = sum(count for count, _ in contents), sum(content for _, content in contents)
+    if output.sharding is not None and images:
+        left = sum(step.members for step in waiting)
+        images, size_bytes = left, size_bytes * left // images
+    write_bytes = size_bytes + images * _FRAME_BYTES + side_bytes
+    files = len(waiting) or (1 if images else 0)
+    return ForecastStep(output.name, size_bytes, write_bytes, files, images, rate.seconds(write_bytes, files))
 
 
 def _waiting(output: Output, workspace: Workspace, trusted: frozenset[str]) -> tuple[Step, ...]:

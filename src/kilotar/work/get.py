@@ -29,7 +29,7 @@ from kilotar.work.settling import edition_for, settle
 from kilotar.work.space import refuse_when_full
 from kilotar.work.survey import Survey, survey
 
-__all__ = ["get"]
+__all__ = ["fetch_archives", "get"]
 
 
 def get(request: Request, emit: Emit = ignore, *, kit: bool = False) -> Report:
@@ -56,13 +56,13 @@ def get(request: Request, emit: Emit = ignore, *, kit: bool = False) -> Report:
         refuse_when_full(expected)
         workspace.write_facts(settled)
         emit(RunStarted("get", str(workspace.root), 0, 0, expected.write_bytes))
-        surveyed = _fetch(surveyed, inputs, emit)
+        surveyed = fetch_archives(surveyed, inputs, emit)
         inputs.settle()
         return _report(request, surveyed, inputs, workspace, bool(extras), time.monotonic() - started)
 
 
-def _fetch(surveyed: Survey, inputs: Inputs, emit: Emit) -> Survey:
-    """Bring and prove the archives; give the survey with the parts that are there then."""
+def fetch_archives(surveyed: Survey, inputs: Inputs, emit: Emit) -> Survey:
+    """Bring and prove the archives; give the survey with the parts that are there then. Raises as `get`."""
     arrivals, proofs = Arrivals(surveyed), inputs.proofs()
     scheduler = Scheduler((), {n: p.total_bytes for n, p in proofs.items()}, growing=arrivals.names, slots=1)
     job = Job(scheduler, _no_step, proofs, _nothing, _record_none, _nothing, arrivals.outlines(lambda _, span: ()))

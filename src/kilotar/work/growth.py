@@ -98,6 +98,7 @@ class Growth:
 
         def located(position: Position) -> None:
             transfer.want(position.header_at, position.stop)
+            write_positions(self._file, locator.positions)
             spans.append(_span(position))
             on_part(spans[-1])
 
@@ -111,7 +112,9 @@ class Growth:
         wnids = {synset.wnid for synset in self._edition.classes}
         table = self._download.pieces.table
         known = read_positions(self._file, wnids) or Positions(self._download.about.name, table.size_bytes)
-        return known.updated(take_positions(self._given, wnids).rows) if self._given else known
+        if self._given is None:
+            return known
+        return known.updated(take_positions(self._given, wnids, table.size_bytes, table.infohash).rows)
 
 
 def _span(position: Position) -> PartSpan:

@@ -30,7 +30,7 @@ def find_tree(output: Output, trees: Iterable[Output], link: str) -> Output | No
         link:  "never" leaves only sharing.
     Raises: OSError.
     """
-    if not output.sink.ABOUT.images:
+    if not output.sink.ABOUT.images or output.sink.ABOUT.shards:
         return None
     holding = [tree for tree in trees if tree.holds_images_of(output)]
     shared = next((tree for tree in holding if output.shares_tree_with(tree)), None)

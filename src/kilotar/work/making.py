@@ -20,7 +20,7 @@ from kilotar.store.staging import remove_tree
 from kilotar.store.workspace import Workspace
 from kilotar.work.annotations import AnnotationTask, write_annotations
 from kilotar.work.arriving import Arrivals
-from kilotar.work.completing import complete, findings_of
+from kilotar.work.completing import complete
 from kilotar.work.engine import Engine, Job
 from kilotar.work.gathering import Gatherer
 from kilotar.work.inputs import Inputs
@@ -92,7 +92,7 @@ class Making:
             if self._output.is_new() and not shares:
                 self._staging.refuse_taken(self._output.top_names())
             self._output.begin()
-            self._staging.open()
+            self._staging.open(swept=self._output.sharding is not None)
             waiting = [] if shares else self._waiting()
             proofs = self._setting.inputs.proofs()
             scheduler = Scheduler(
@@ -135,6 +135,8 @@ class Making:
         """Give the work of a step."""
         if key.startswith(BOXES):
             return self._annotation_work(key)
+        if self._output.sharding is not None:
+            return partial(self._output.sharding.write, key, self._staging.folder)
         archive, span = self._parts[key]
         place, staging = self._output.sink.place, self._staging
         task = archive.task(span, self._setting.survey.chosen)
@@ -179,4 +181,4 @@ class Making:
             output = replace(output, steps=steps, planned_steps=len(steps))
             output.begin()
         notes = tuple(self._listing(step.key) for step in output.steps if step.key.startswith(BOXES))
-        complete(output, survey, self._setting.inputs, gatherer, notes, findings_of(self.records))
+        complete(output, survey, self._setting.inputs, gatherer, notes, self.records)

@@ -15,15 +15,17 @@ from kilotar.errors import KilotarError
 from kilotar.events import Finding
 from kilotar.model.edition import Edition
 from kilotar.model.sample import Sample
-from kilotar.model.seams import Written
+from kilotar.model.seams import ShardFact, Written
 from kilotar.sources.annotations import walk_annotations
 from kilotar.store.files import Folder
 from kilotar.store.manifest import Manifest, walk_files
 from kilotar.store.workspace import Workspace
 from kilotar.work.gathering import Gatherer
 from kilotar.work.output import Output
+from kilotar.work.planning import plan_shards
 from kilotar.work.reopen import survey_again
 from kilotar.work.repair import rewrite
+from kilotar.work.sharding import Sharding
 from kilotar.work.survey import Survey
 
 __all__ = ["mend_output"]
@@ -55,6 +57,10 @@ def mend_output(
 
 def _mend(output: Output, manifest: Manifest, bad: frozenset[str], surveyed: Survey) -> Iterator[str]:
     """Give the path of every file that was mended."""
+    sharding = plan_shards(output.sink, output.options, surveyed)
+    if sharding is not None:
+        yield from _mend_shards(output, manifest, bad, sharding)
+        return
     collection = Gatherer(surveyed).gather(True, boxes=True)
     paths = {archive.local.name: archive.local.path for archive in surveyed.archives}
     folder = Folder(output.folder)
@@ -69,6 +75,22 @@ def _mend(output: Output, manifest: Manifest, bad: frozenset[str], surveyed: Sur
         yield from _mend_annotations(output, recorded, surveyed, folder)
         side = output.sink.finish(collection, _Mended(folder, bad), output.options)
         yield from (f.path for f in side if recorded.get(f.path) == f.sha256)
+
+
+def _mend_shards(output: Output, manifest: Manifest, bad: frozenset[str], sharding: Sharding) -> Iterator[str]:
+    """Write bad shards anew, and side files; give those that are then what the list says."""
+    recorded = {file.path: file for file in walk_files(output.facts, manifest)}
+    for key, shard in sharding.shards.items():
+        if shard.path in bad and sharding.write(key, output.folder).listing_sha256 == recorded[shard.path].sha256:
+            yield shard.path
+    facts = (
+        ShardFact(shard, recorded[shard.path].size_bytes, recorded[shard.path].sha256)
+        for shard in sharding.shards.values()
+        if shard.path in recorded
+    )
+    collection = replace(sharding.collection, shards=tuple(facts))
+    side = output.sink.finish(collection, _Mended(Folder(output.folder), bad), output.options)
+    yield from (file.path for file in side if file.path in bad and recorded[file.path].sha256 == file.sha256)
 
 
 class _Mended:

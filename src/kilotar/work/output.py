@@ -24,6 +24,8 @@ from kilotar.store.journal import Journal, read_journal
 from kilotar.store.manifest import MANIFEST, Manifest
 from kilotar.store.staging import Staging
 from kilotar.store.workspace import Workspace
+from kilotar.work.repair import stands
+from kilotar.work.sharding import Sharding
 
 ANY_WNID = "n00000000"
 BOXES = "boxes/"  # keys of the steps that write XML
@@ -59,6 +61,7 @@ class Output:
         steps:   all of them.
         manifest: of the complete output, None while it is not.
         planned_steps: how many steps there are, also where `steps` were not read back.
+        sharding: the plan of its shards, None for an output of single files, or where it was not read back.
     """
 
     sink: Sink
@@ -69,6 +72,7 @@ class Output:
     steps: tuple[Step, ...]
     manifest: Manifest | None
     planned_steps: int
+    sharding: Sharding | None = None
 
     @property
     def name(self) -> str:
@@ -79,7 +83,9 @@ class Output:
         return Staging(self.folder, self.recipe.plan_id)
 
     def top_names(self) -> frozenset[str]:
-        """Give the names in the output's folder that its images and XML will take."""
+        """Give the names in the output's folder that its images and XML, or its shards, will take."""
+        if self.sharding is not None:
+            return self.sharding.top_names()
         paths = self._places()
         if self.recipe.boxes:
             paths += [self.sink.place_annotation(Annotation(Split(s), ANY_WNID, "x", b"")) for s in self.recipe.splits]
@@ -99,6 +105,7 @@ class Output:
         mine, theirs = self.recipe, other.recipe
         return (
             self.sink.ABOUT.images
+            and not self.sink.ABOUT.shards
             and mine.edition_sha256 == theirs.edition_sha256
             and set(mine.sources) >= set(theirs.sources)
             and set(mine.splits) >= set(theirs.splits)
@@ -107,6 +114,8 @@ class Output:
 
     def shares_tree_with(self, other: Output) -> bool:
         """Tell whether another output's images are these very files: an ImageFolder and torchvision's tree are."""
+        if self.sink.ABOUT.shards or other.sink.ABOUT.shards:
+            return False
         same = (self.recipe.splits, self.recipe.classes) == (other.recipe.splits, other.recipe.classes)
         return same and self.folder == other.folder and self._places() == other._places()
 
@@ -137,7 +146,7 @@ class Output:
     def is_there(self, workspace: Workspace) -> bool:
         """Tell whether the folders that hold its recorded files still stand; single files are for `verify` to miss."""
         tops = {record.folder.partition("/")[0] for record in self.recorded(workspace) if record.folder}
-        return all((self.folder / top).is_dir() for top in tops)
+        return all(os.path.lexists(self.folder / top) for top in tops)
 
     def todo(self, records: Iterable[StepDone], trusted: frozenset[str]) -> tuple[tuple[Step, Reason], ...]:
         """Give every step with the reason why it will be done or is kept.
@@ -157,8 +166,10 @@ class Output:
             return Reason.RECORDED
         if record.source and record.source not in trusted:
             return Reason.OTHER_SOURCE
-        if (self.folder / record.folder.partition("/")[0]).is_dir():
+        if os.path.lexists(self.folder / record.folder.partition("/")[0]):
             return Reason.RECORDED
+        if self.sink.ABOUT.shards:
+            return Reason.RECORDED if stands(self.staging.folder / record.folder, record.written_bytes) else Reason.LOST
         try:
             entries = len(os.listdir(self.staging.folder / record.folder))
         except (FileNotFoundError, NotADirectoryError):
@@ -168,7 +179,7 @@ class Output:
 
 def takes_annotations(sink: Sink) -> bool:
     """Tell whether a format has a place for the XML of boxes."""
-    return bool(sink.place_annotation(Annotation(Split.TRAIN, ANY_WNID, "x", b"")))
+    return not sink.ABOUT.shards and bool(sink.place_annotation(Annotation(Split.TRAIN, ANY_WNID, "x", b"")))
 
 
 def read_stored_plan(facts: Path) -> StoredPlan | None:

@@ -13,15 +13,17 @@ from kilotar.errors import LayoutRefused, SettingsDiffer
 from kilotar.model.edition import ArchiveRole
 from kilotar.plan.recipe import Recipe
 from kilotar.plan.steps import Step
-from kilotar.sinks.base import check_needs, find_sink, parse_options
+from kilotar.sinks.base import DataclassLike, Sink, as_shards, check_needs, find_sink, parse_options
 from kilotar.store.manifest import Manifest, read_manifest
 from kilotar.store.workspace import Workspace
+from kilotar.work.gathering import Gatherer
 from kilotar.work.labels import edition_sha256
 from kilotar.work.output import BOXES, Output, refuse_other_recipe, takes_annotations
 from kilotar.work.request import Request
+from kilotar.work.sharding import Sharding
 from kilotar.work.survey import Survey
 
-__all__ = ["plan_outputs", "plan_steps"]
+__all__ = ["plan_outputs", "plan_shards", "plan_steps"]
 
 
 def plan_outputs(request: Request, surveyed: Survey, workspace: Workspace) -> tuple[Output, ...]:
@@ -58,7 +60,7 @@ def _plan_output(request: Request, name: str, surveyed: Survey, workspace: Works
         splits=tuple(archive.split.value for archive in surveyed.archives),
         classes=surveyed.classes,
         sources=surveyed.sources(),
-        boxes=surveyed.box_sources(unverified=request.unverified) if takes_annotations(sink) else (),
+        boxes=surveyed.box_sources(unverified=request.unverified) if takes_annotations(sink) or about.shards else (),
         edition_sha256=edition_sha256(surveyed.edition),
     )
     folder = Path(request.out).absolute() if request.out else (workspace.root / about.folder)
@@ -67,8 +69,9 @@ def _plan_output(request: Request, name: str, surveyed: Survey, workspace: Works
     manifest = read_manifest(facts) if stored else None
     if manifest is not None and not request.unverified:
         _refuse_let_in(manifest, surveyed, folder, facts)
-    steps = _steps(surveyed, boxes=takes_annotations(sink)) if about.images else ()
-    output = Output(sink, options, recipe, folder, facts, steps, manifest, len(steps))
+    sharding = plan_shards(sink, options, surveyed)
+    steps = sharding.steps() if sharding else _steps(surveyed, boxes=takes_annotations(sink)) if about.images else ()
+    output = Output(sink, options, recipe, folder, facts, steps, manifest, len(steps), sharding)
     return output if output.is_there(workspace) else replace(output, manifest=None)
 
 
@@ -83,6 +86,18 @@ def _refuse_let_in(manifest: Manifest, surveyed: Survey, folder: Path, facts: Pa
                 seen=f"{about.name} was {digests.get(about.name)}, published {algorithm}:{published}",
                 fix=f"say --unverified to keep it; to make it anew, remove {facts} and the output's folders",
             )
+
+
+def plan_shards(sink: Sink, options: DataclassLike, surveyed: Survey) -> Sharding | None:
+    """Give the shards of an output; None for one of single files, and where the archives are not there yet.
+
+    Raises: UsageError, ArchiveRefused, MachineError.
+    """
+    shards = as_shards(sink)
+    if shards is None or any(archive.is_coming for archive in surveyed.archives):
+        return None
+    collection = Gatherer(surveyed).gather(False, boxes=bool(surveyed.boxes))
+    return Sharding.of(shards, options, collection, {a.local.name: a.local.path for a in surveyed.archives})
 
 
 def plan_steps(surveyed: Survey) -> tuple[Step, ...]:

@@ -26,6 +26,7 @@ from kilotar.work.ending import one_by_one, telling_end
 from kilotar.work.extras import fetch_extras
 from kilotar.work.forecast import forecast_run
 from kilotar.work.gathering import Gatherer
+from kilotar.work.get import fetch_archives
 from kilotar.work.inputs import Inputs
 from kilotar.work.linking import find_tree, finished_trees
 from kilotar.work.making import Making, Setting
@@ -135,6 +136,10 @@ def _make_all(
     made: list[Output] = []
     for number in range(len(outputs)):
         output = outputs[number]
+        if output.manifest is None and output.sink.ABOUT.shards and output.sharding is None:
+            surveyed = fetch_archives(surveyed, inputs, emit)  # which sample stands where is known with the last header
+            outputs = plan_outputs(request, surveyed, workspace)
+            output = outputs[number]
         if output.manifest is None:
             setting = Setting(surveyed, inputs, workspace, Gatherer(surveyed), slots, request.sync, emit)
             tree = find_tree(output, (*made, *finished_trees(workspace)), request.link)

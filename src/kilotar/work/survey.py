@@ -67,6 +67,11 @@ class SurveyedArchive:
     def steps(self, classes: frozenset[str] | None) -> tuple[Step, ...]:
         return tuple(map(self.step, self.chosen_parts(classes)))
 
+    @property
+    def is_coming(self) -> bool:
+        """Whether its headers cannot all be read yet: it is on its way, or would be fetched."""
+        return self.growth is not None or not self.local.identity.inode
+
     def step(self, span: PartSpan) -> Step:
         """Give the step of a part."""
         return Step(f"{self.split}/{span.key}", self.local.name, span.start, span.stop, span.members)

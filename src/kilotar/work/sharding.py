@@ -1,0 +1,119 @@
+"""Outputs in shards: which samples stand in which file, and the writing of one.
+
+Rules guarded: the plan of shards comes from names, sizes and options alone, so that every run and every machine has the
+same; a shard is a file that appears whole; images are read from the archive by a step of their own and never pass
+between processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from kilotar.errors import storage_error
+from kilotar.model.sample import NO_LABEL
+from kilotar.model.seams import Collection, Item, Shard, ShardFact
+from kilotar.model.table import SampleTable
+from kilotar.plan.order import cut, order_rows
+from kilotar.plan.steps import Step, StepDone
+from kilotar.sinks.base import DataclassLike, ShardSink
+from kilotar.store.files import publish
+from kilotar.store.reading import ArchiveFile, Window, open_archive
+
+__all__ = ["Sharding", "shard_facts"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sharding:
+    """The shards of one output.
+
+    Attributes:
+        sink, options: the format and its choices.
+        collection: the samples.
+        archives:   where the archives are, by name.
+        shards:     all of them, by key.
+    """
+
+    sink: ShardSink
+    options: DataclassLike
+    collection: Collection
+    archives: Mapping[str, Path]
+    shards: Mapping[str, Shard]
+
+    @classmethod
+    def of(
+        cls, sink: ShardSink, options: DataclassLike, collection: Collection, archives: Mapping[str, Path]
+    ) -> Sharding:
+        """Plan the shards of a collection. Raises UsageError."""
+        shards = (shard for table in collection.tables for shard in _shards(sink, options, table))
+        return cls(sink, options, collection, archives, {shard.key: shard for shard in shards})
+
+    def steps(self) -> tuple[Step, ...]:
+        """Give a step for each shard; it needs the bytes from its first image to its last."""
+        return tuple(map(self._step, self.shards.values()))
+
+    def _step(self, shard: Shard) -> Step:
+        extents = [sample.at for sample in self.collection.samples(shard)]
+        if not extents:
+            return Step(shard.key, "", 0, 0, 0)
+        start, stop = min(at.offset for at in extents), max(at.stop for at in extents)
+        return Step(shard.key, extents[0].archive, start, stop, len(extents))
+
+    def top_names(self) -> frozenset[str]:
+        """Give the names in the output's folder that its shards will take."""
+        return frozenset(shard.path.partition("/")[0] for shard in self.shards.values())
+
+    def write(self, key: str, folder: Path) -> StepDone:
+        """Write a shard below a folder. Raises ArchiveRefused, MachineError."""
+        shard = self.shards[key]
+        path = folder / shard.path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise storage_error(error, f"make the folder of {shard.path}") from error
+        size_bytes = sum(sample.at.size_bytes for sample in self.collection.samples(shard))
+        written = publish(path, self.sink.encode(self._items(shard), shard, self.collection, self.options))
+        return StepDone(
+            key,
+            len(shard.rows),
+            size_bytes,
+            written.sha256,
+            shard.path,
+            exclusive=False,
+            written_bytes=written.size_bytes,
+        )
+
+    def _items(self, shard: Shard) -> Iterator[Item]:
+        """Give the samples of a shard with their bytes, in its order."""
+        ranks = {wnid: rank for rank, wnid in enumerate(self.collection.classes)} | {"": NO_LABEL}
+        samples = self.collection.samples(shard)
+        first = next(samples, None)
+        if first is None:
+            return
+        with open_archive(self.archives[first.at.archive]) as file:
+            view = self._view(file, shard)
+            for sample in chain((first,), samples):
+                yield Item(sample, ranks[sample.wnid], view(sample.at.offset, sample.at.size_bytes))
+
+    def _view(self, file: ArchiveFile, shard: Shard) -> Callable[[int, int], memoryview]:
+        """Give what reads an image: through a window where they come as they lie, one by one where they are mixed."""
+        if isinstance(shard.rows, range):
+            return Window(file).limit(self._step(shard).stop).view
+        return lambda offset, size: memoryview(file.read(offset, size))
+
+
+def _shards(sink: ShardSink, options: DataclassLike, table: SampleTable) -> Iterator[Shard]:
+    rows = order_rows(table, options.order, options.seed, sink.OFFICIAL)  # type: ignore[attr-defined]
+    sizes = [size for part in table.parts for size in part.rows.sizes]
+    count = sink.count(table.split, sizes, options)
+    for number, positions in enumerate(cut(len(rows), count)):
+        inside = rows[positions.start : positions.stop]
+        yield Shard(table.split, number, count, sink.path(table.split, number, count), inside)
+
+
+def shard_facts(sharding: Sharding, records: Mapping[str, StepDone]) -> tuple[ShardFact, ...]:
+    """Give the shards as they were written, in their order."""
+    done = ((shard, records[shard.key]) for shard in sharding.shards.values())
+    return tuple(ShardFact(shard, record.written_bytes, record.listing_sha256) for shard, record in done)
