@@ -1,6 +1,6 @@
 """A gigabyte from peers and from a web server, side by side: our sources, aria2c and transmission-cli.
 
-    python -m bench.download [--work FOLDER] [--rounds N] [--only SOURCE ...]        adds to bench/download.jsonl
+    python -m bench.download [--work FOLDER] [--rounds N] [--only SOURCE ...]        writes bench/download.jsonl
 
 Needs root (each download has a network of its own, with addresses of its own), transmission-daemon, transmission-cli,
 aria2c, opentracker and nginx, 6 GB in FOLDER, and a quarter of an hour. In every round each client runs once from each
@@ -303,11 +303,12 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=(*SOURCES, CHECK), default=(*SOURCES, CHECK), help="these alone")
     parser.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
     parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--add", action="store_true", help="to the figures that are there")
     asked = parser.parse_args()
     if asked.child:
         child(*asked.child)
     archive = archive_in(asked.work / "download", asked.mib << 20)
-    with asked.results.open("a", encoding="utf-8") as file:
+    with asked.results.open("a" if asked.add else "w", encoding="utf-8") as file:
 
         def keep(line: Line) -> None:
             print(json.dumps(line), file=file, flush=True)
