@@ -31,6 +31,9 @@ from kilotar.shell.cli import main
 VERBS = (
     "prepare",
     "get",
+    "adopt",
+    "repair",
+    "seed",
     "plan",
     "index",
     "verify",
@@ -146,6 +149,9 @@ def library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Library:
     made.gives = {
         "prepare": REPORT,
         "get": REPORT,
+        "adopt": REPORT,
+        "repair": REPORT,
+        "seed": REPORT,
         "plan": FORECAST,
         "index": REPORT,
         "verify": REPORT,

@@ -361,7 +361,7 @@ def test_help_names_every_command_and_loads_none(kt: Run) -> None:
 def test_every_command_explains_each_of_its_flags(kt: Run, command: str) -> None:
     ended = kt(command, "--help")
 
-    flags = re.findall(r"^│ (?:[A-Z]+ )?(--[a-z-]+)(?: -[a-z])?(?: [A-Z.]+)?(.*)│$", ended.out, flags=re.MULTILINE)
+    flags = re.findall(r"^│ \*? *(?:[A-Z]+ )?(--[a-z-]+)(?: -[a-z])?(?: [A-Z.]+)?(.*)│$", ended.out, flags=re.MULTILINE)
     assert {"--json", "--log-file"} <= {flag for flag, _ in flags}
     assert [flag for flag, text in flags if not text.strip()] == []
 

@@ -28,6 +28,7 @@ TRAIN = Progress(
     peers_known=41,
     stage="downloading",
 )
+SEEDS = replace(TRAIN, verified_bytes=10, wanted_bytes=10, stage="seeding: ratio 0.06, sent 9 GB")
 WAITS = replace(TRAIN, rate_bytes_s=0.0, eta_s=-1.0, peers=0, seeds=0, stage="finding peers: 2 of 3 trackers answered")
 STALLED = Trouble("no-bytes", "train", "60 s without a byte: 3 peers known", "the run goes on")
 
@@ -193,3 +194,11 @@ def test_what_is_remembered_is_bounded() -> None:
 def test_numbers_do_not_make_a_trouble_new() -> None:
     assert trouble_key(STALLED) == trouble_key(replace(STALLED, seen="1,061.5 s without a byte: 9 peers known"))
     assert trouble_key(STALLED) != trouble_key(replace(STALLED, where="val"))
+
+
+def test_what_is_given_to_others_is_told_beside_the_bar_and_in_the_line_of_state() -> None:
+    run = fold.Progress()
+    run.see(SEEDS, 0.0)
+
+    assert get_text(SEEDS) == "seeding: ratio 0.06, sent 9 GB  42.10 MB/s to 23 peers"
+    assert f"train {get_text(SEEDS)}".replace("  ", " ") in run.line(1.0, -1)

@@ -10,7 +10,7 @@ from kilotar.events import Progress
 from kilotar.shell.text import one_line
 from kilotar.shell.units import counted, duration, percent, share_of, size
 
-__all__ = ["get_line", "get_text", "is_here", "share", "stage_head"]
+__all__ = ["get_line", "get_text", "is_here", "is_seeding", "share", "stage_head"]
 
 
 def share(got: Progress) -> float:
@@ -23,8 +23,15 @@ def is_here(got: Progress) -> bool:
     return got.wanted_bytes > 0 and got.verified_bytes >= got.wanted_bytes
 
 
+def is_seeding(got: Progress) -> bool:
+    """Whether it tells of what is given to others."""
+    return got.stage.startswith("seeding")
+
+
 def get_text(got: Progress) -> str:
     """Give the words beside a bar."""
+    if is_seeding(got):
+        return f"{one_line(got.stage)}  {size(got.rate_bytes_s)}/s to {counted(got.peers, 'peer')}"
     if is_here(got):
         brought = ", ".join(f"{one_line(name)} {size(count)}" for name, count in got.sources if count)
         return f"{size(got.wanted_bytes)}  every piece hashed" + (f"  from {brought}" if brought else "")
@@ -42,6 +49,8 @@ def get_text(got: Progress) -> str:
 
 def get_line(got: Progress) -> str:
     """Give the same for the line of state: `get NAME 71.0% 105.0/147.9 GB 42.1 MB/s peers 23 eta 17m02`."""
+    if is_seeding(got):
+        return f"{one_line(got.archive)} {get_text(got)}"
     head = f"get {one_line(got.archive)}"
     if got.wanted_bytes > 0:
         head += f" {share(got):.1f}% {share_of(got.verified_bytes, got.wanted_bytes)}"

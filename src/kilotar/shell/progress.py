@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from kilotar import events
 from kilotar.events import Event, Found, Landed, Note, Outcome, Proved, RunEnded, RunStarted, StepEnded, Trouble
 from kilotar.model.ranges import ByteRange, Ranges
-from kilotar.shell.getting import get_line, is_here
+from kilotar.shell.getting import get_line, is_here, is_seeding
 from kilotar.shell.text import one_line
 from kilotar.shell.units import count, counted, duration, percent, size
 
@@ -155,7 +155,7 @@ class Progress:
     def line(self, now_s: float, free_bytes: int) -> str:
         """Give the whole state as one line."""
         open_archives = [name for name in self.in_proof if not self.archives[name].proved]
-        parts = [get_line(got) for got in self.downloads.values() if not is_here(got)]
+        parts = [get_line(got) for got in self.downloads.values() if is_seeding(got) or not is_here(got)]
         parts += [
             f"prove {one_line(name)} {percent(self.archives[name].landed_bytes, self.archives[name].total_bytes):.1f}% "
             + self.proof_text(name, now_s)

@@ -144,7 +144,8 @@ class _Mending:
 
     def _examine(self, path: Path, pieces: PieceFile) -> Ranges:
         """Read all that is there; give what is to be fetched. Raises DigestMismatch for another file."""
-        proved = pieces.landed()
+        table = pieces.table
+        known = set(range(table.count)) - set(pieces.missing(0, table.size_bytes))
         pieces.doubt()
         suspects = pieces.suspects
         rehash(pieces, self.emit)
@@ -154,10 +155,9 @@ class _Mending:
                 seen=f"none of {pieces.table.count:,} pieces is right; the file is as it was",
                 fix="say which archive it is with --archive NAME, or fetch it: kilotar get",
             )
-        table = pieces.table
         missing = set(pieces.missing(0, table.size_bytes))
-        if path.parent == self.workspace.archives and path.name.endswith(INCOMPLETE) and proved.size_bytes:
-            missing &= {*suspects, *(piece for part in proved for piece in table.touching(part.start, part.stop))}
+        if path.parent == self.workspace.archives and path.name.endswith(INCOMPLETE):
+            missing &= known.union(suspects)
         return Ranges.of(ByteRange(table.start(piece), table.stop(piece)) for piece in sorted(missing))
 
     def _fetch(self, about: Archive, torrent: Torrent, pieces: PieceFile, wanted: Ranges) -> Transfer:
