@@ -69,7 +69,7 @@ def test_another_root_gets_everything_from_it(orphan: Published, tmp_path: Path)
     begun, enough, stages = threading.Event(), threading.Event(), list[str]()
 
     def see(event: Event) -> None:
-        if isinstance(event, Progress):
+        if isinstance(event, Progress) and event.stage.startswith("seeding"):
             begun.set()
             stages.append(event.stage)
             if enough.is_set():
@@ -128,7 +128,7 @@ def test_it_ends_after_its_time_and_leaves_nothing_open(orphan: Published, tmp_p
 
 def test_ctrl_c_ends_it_with_its_report(orphan: Published, tmp_path: Path) -> None:
     def press(event: Event) -> None:
-        if isinstance(event, Progress):
+        if isinstance(event, Progress) and event.stage.startswith("seeding"):
             raise KeyboardInterrupt
 
     report = kilotar.seed(tmp_path / "mine", fetching=fetching(LOOPBACK), on_event=press)
