@@ -11,6 +11,7 @@ import kilotar
 from kilotar.editions.tiny import Tiny
 from kilotar.errors import LayoutRefused
 from kilotar.store.lock import hold_lock
+from tests.need import need_module
 from tests.work.test_why import stopped
 from tests.work.wishes import prepare, snapshot
 
@@ -58,3 +59,10 @@ def test_a_folder_that_is_no_root_is_told_what_it_is(tmp_path: Path) -> None:
         kilotar.status(tmp_path)
     assert caught.value.seen == "the folder is empty"
     assert os.listdir(tmp_path) == []
+
+
+def test_an_archive_that_came_by_pieces_is_proved(tmp_path: Path) -> None:
+    need_module("libtorrent")
+    kilotar.demo(tmp_path)
+
+    assert all(archive.published for archive in kilotar.status(tmp_path / "imagenet").archives)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import closing
 from pathlib import Path
 
 from kilotar.editions.load import load_edition
-from kilotar.errors import EditionRefused, UsageError
+from kilotar.errors import EditionRefused, LayoutRefused, MachineError, UsageError
 from kilotar.events import ignore
 from kilotar.model.report import ArchiveFact, DownloadFact, OutputState, Status
+from kilotar.sources.local import FileIdentity, is_still
 from kilotar.store.journal import read_journal
 from kilotar.store.lock import lock_holder
 from kilotar.store.workspace import InputRecord, RootFacts, Workspace
@@ -53,12 +53,11 @@ def _downloads(workspace: Workspace, facts: RootFacts) -> tuple[DownloadFact, ..
 
 def _is_other(record: InputRecord) -> bool:
     """Tell whether another file stands where an archive was proved; one that is gone has not become another."""
+    then = FileIdentity(record.size_bytes, record.mtime_ns, record.ctime_ns, record.inode)
     try:
-        now = os.stat(record.path)
-    except OSError:
+        return not is_still(Path(record.path), str(then))
+    except (MachineError, LayoutRefused):
         return False
-    then = record.size_bytes, record.mtime_ns, record.ctime_ns, record.inode
-    return then != (now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_ino)
 
 
 def _state(output: Output, workspace: Workspace) -> OutputState:
