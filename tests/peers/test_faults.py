@@ -19,7 +19,7 @@ import pytest
 
 from kilotar.events import Trouble
 from kilotar.model.fetching import PieceWish
-from kilotar.model.profile import ClientOptions
+from kilotar.model.profile import FIRST, ClientOptions, Profile
 from tests.doubles.landings import FileLanding
 from tests.need import need
 from tests.peers.conftest import Join
@@ -161,6 +161,21 @@ def test_a_port_that_is_taken_is_told_and_another_is_used(
         assert told[0].kind == "port"
         assert told[0].where == "port 23456"
         assert not any(":23456/" in listening for listening in fetcher.facts().listening)
+
+
+def test_the_port_is_free_again_for_the_next_profile(
+    here: Lab, archive: Archive, join: Join, tmp_path: Path, told: list[Trouble]
+) -> None:
+    landing = FileLanding(archive.torrent.table, tmp_path)
+    ports = set()
+    for profile in (FIRST, Profile("TCP and µTP", utp=True)):
+        fetcher = join(archive, landing, profile=profile)
+        until("it listens", lambda fetcher=fetcher: fetcher.facts().listening)
+        ports |= {listening.partition("/")[0] for listening in fetcher.facts().listening}
+        join.swarms[-1].close()
+
+    assert len(ports) == 1
+    assert "port" not in kinds(told)
 
 
 def test_no_tracker_that_answers_is_told_with_each_reason(

@@ -89,18 +89,16 @@ def test_uploads_keep_to_their_limit(here: Lab, archive: Archive, join: Join, tm
     assert fetcher.facts().sent_rate_bytes_s < 512 << 10
 
 
-def test_a_file_that_was_given_its_final_name_is_seeded_on_until_the_ratio_is_reached(
+def test_a_file_that_was_given_its_final_name_is_seeded_on(
     here: Lab, archive: Archive, join: Join, tmp_path: Path
 ) -> None:
     here.tracker(archive)
     landing = seeded(archive, tmp_path)
-    fetcher = join(archive, landing, dataclasses.replace(OPTIONS, seed_ratio=1.0), wish=NOTHING)
+    fetcher = join(archive, landing, wish=NOTHING)
     until("we are announced", lambda: any(fact.answered for fact in fetcher.facts().trackers))
     landing._path = landing.path.rename(tmp_path / "final.tar")
-    assert not fetcher.has_given_enough
     (tmp_path / "theirs").mkdir()
     here.aria2(archive, tmp_path / "theirs")
 
     until("they have it", lambda: any(_is_same(file, archive) for file in (tmp_path / "theirs").iterdir()))
-    until("it is enough", lambda: fetcher.has_given_enough)
     assert landing.read() == archive.data

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import threading
 import time
@@ -26,6 +25,7 @@ from kilotar.model.profile import ClientOptions
 from kilotar.sources.torrent.adding import kept_peers, torrent_params
 from kilotar.sources.torrent.facts import Ledger, snapshot
 from kilotar.sources.torrent.keeping import keep
+from kilotar.sources.torrent.offering import Offers
 from kilotar.sources.torrent.trackers import endpoints, usable
 from kilotar.sources.torrent.troubles import Troubles
 from kilotar.sources.torrent.verifying import Verifier
@@ -38,9 +38,7 @@ ROOM_BYTES = 16 << 20
 RETRY_S = 30.0
 RECONNECT_S = 10.0
 LOST_TIMES = 3
-OFFERS = 8
 GOODBYE_S = 2.0  # as long as settings let a tracker have
-SCAN = 10_000
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -80,7 +78,7 @@ class SwarmFetcher:
         self._is_closed = self._is_away = False
         self._troubles = Troubles(torrent.table.name, options, tell)
         self._retried_s = self._reconnected_s = time.monotonic()
-        self._scanned = 0
+        self._offers = Offers(landing)
         self._trackers = usable(torrent.trackers, options.trackers, options.allow_private, tell)
         self._asked = endpoints(options.peers)
         self._met = kept_peers(lt, self._resume, torrent.table.infohash)
@@ -132,12 +130,6 @@ class SwarmFetcher:
         client, is_upload_only = f"libtorrent {self._lt.__version__}", self._is_upload_only()
         with self._guard:
             return snapshot(client, self.ledger, self._session_ledger, is_upload_only)
-
-    @property
-    def has_given_enough(self) -> bool:
-        """Tell whether the ratio that the person set is reached, of bytes sent to the size of the archive."""
-        ratio, sent_bytes = self._options.seed_ratio, self.ledger.totals()[3]
-        return 0 < ratio * self.torrent.table.size_bytes <= sent_bytes
 
     # The session's thread
 
@@ -249,31 +241,11 @@ class SwarmFetcher:
             self._handle.connect_peer(endpoint)
 
     def _offer(self) -> None:
-        """Hand the library pieces that came from elsewhere, a few at a time, while somebody is there to want them."""
+        """Hand over pieces that came from elsewhere, while somebody is there who may want them."""
         status = self.ledger.status
-        if self._options.no_upload or status.num_peers <= status.num_seeds or self._is_upload_only():
-            return
-        offered = 0
-        for _ in range(min(SCAN, len(self._given))):
-            piece, self._scanned = self._scanned, (self._scanned + 1) % len(self._given)
-            if not self._given[piece] and self.landing.has(piece):
-                offered += self._offer_piece(piece)
-            if offered == OFFERS:
-                return
-
-    def _offer_piece(self, piece: int) -> bool:
-        """Hand a piece over if the file still has it: a pipeline may have given its blocks back to the disk."""
-        table = self.torrent.table
-        self._given[piece] = 1
-        try:
-            with self.landing.path.open("rb") as file:
-                data = os.pread(file.fileno(), table.length(piece), table.start(piece))
-        except OSError:
-            return False
-        if hashlib.sha1(data, usedforsecurity=False).digest() != table.sha1(piece):
-            return False
-        self._handle.add_piece(piece, data, 0)
-        return True
+        if not self._options.no_upload and status.num_peers > status.num_seeds and not self._is_upload_only():
+            for piece, data in self._offers.some(self._given):
+                self._handle.add_piece(piece, data, 0)
 
     def _flush(self) -> None:
         with self._lock:
@@ -302,6 +274,7 @@ class SwarmFetcher:
         if not self._is_away:
             self._session.remove_torrent(self._handle)
             self._removed.wait(max(0.0, end_s - time.monotonic()))
+        self._session = None  # the last to let go of it ends it, and frees its port
 
     def _say_goodbye(self, end_s: float) -> None:
         """Wait for trackers to take the leave that a pause sends: the session's end waits for them with all threads."""

@@ -12,10 +12,12 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from kilotar import __version__
+from kilotar.events import Trouble
 from kilotar.model.fetching import Landing, Tell
 from kilotar.model.pieces import Torrent
 from kilotar.model.profile import ClientOptions, Profile
@@ -58,6 +60,7 @@ class Swarm:
         self._fetchers: list[SwarmFetcher] = []
         self._stop = threading.Event()
         self._is_closed = False
+        self._failures: set[str] = set()
         self._thread = threading.Thread(target=self._run, name="swarm", daemon=True)
         self._thread.start()
 
@@ -111,33 +114,42 @@ class Swarm:
         return ask_metadata(self._lt, self._session, infohash, timeout_s, asked, self._options)
 
     def _run(self) -> None:
-        """Read alerts and look after the torrents until the end; then leave, which waits for trackers and resolvers."""
+        """Read alerts and look after the torrents until the end; then let go of the session, which ends it."""
         due_s = dict.fromkeys(self._chores, 0.0) | {self._save: time.monotonic() + SAVE_S}
         while not self._stop.is_set():
             self._session.wait_for_alert(WAIT_MS)
-            self._hear()
+            for alert in self._session.pop_alerts():
+                self._safely(partial(self._hear, alert))
             for chore, every_s in self._chores.items():
                 if time.monotonic() >= due_s[chore]:
                     due_s[chore] = time.monotonic() + every_s
-                    chore()
-        self._save()
+                    self._safely(chore)
+        self._safely(self._save)
         self._session = None
 
     @property
     def _chores(self) -> dict[Callable[[], None], float]:
         return {self._tick: TICK_S, self._meet: MEET_S, self._save: SAVE_S}
 
-    def _hear(self) -> None:
-        for alert in self._session.pop_alerts():
-            if alert.what() == "state_update":
-                for status in alert.status:
-                    self._note(status.handle, status)
-                continue
-            with self._lock:
-                fetcher = self._owner(getattr(alert, "handle", None))
-                (fetcher.ledger if fetcher else self._ledger).hear(alert)
-            if fetcher:
-                fetcher.hear(alert)
+    def _safely(self, work: Callable[[], None]) -> None:
+        """Go on reading alerts whatever happens: where this thread ends, the download stands still and says nothing."""
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - a thread has nobody to raise to; the person hears of it once
+            if not self._is_closed and repr(error) not in self._failures:
+                self._failures.add(repr(error))
+                self._tell(Trouble("bug", "the BitTorrent session", repr(error), "it goes on; please report this"))
+
+    def _hear(self, alert: Any) -> None:
+        if alert.what() == "state_update":
+            for status in alert.status:
+                self._note(status.handle, status)
+            return
+        with self._lock:
+            fetcher = self._owner(getattr(alert, "handle", None))
+            (fetcher.ledger if fetcher else self._ledger).hear(alert)
+        if fetcher:
+            fetcher.hear(alert)
 
     def _owner(self, handle: Any) -> SwarmFetcher | None:
         return next((one for one in self._fetchers if handle is not None and one.owns(handle)), None)
