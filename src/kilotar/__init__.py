@@ -32,6 +32,7 @@ __all__ = [
     "demo",
     "doctor",
     "edition",
+    "export_positions",
     "find_classes",
     "find_sinks",
     "get",
@@ -264,6 +265,17 @@ def demo(folder: Path | str, *, on_event: OnEvent = ignore) -> tuple[Report, Rep
     from kilotar.work import demo as verb
 
     return verb.demo(_path(folder), on_event)
+
+
+def export_positions(root: Path | str, path: Path | str) -> int:
+    """Write where in the archive each class lies, as far as `root` knows, for `Fetching.positions` of others.
+
+    Returns: how many classes the table has.
+    Raises: LayoutRefused where nothing is known; ArchiveRefused, MachineError.
+    """
+    from kilotar.work import places as verb
+
+    return len(verb.export_positions(_path(root), _path(path)).rows)
 
 
 def search_archives(

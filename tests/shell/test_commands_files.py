@@ -54,3 +54,12 @@ def test_settings_for_prepare_do_not_get_into_the_way(library: Library, kt: Run,
     assert kt(command).code == 0
     assert kt("adopt", "a.tar").code == 0
     assert library.words["taking"] == "link"
+
+
+def test_index_may_only_hand_on_what_is_known_of_places(library: Library, kt: Run) -> None:
+    library.gives["export_positions"] = 12
+
+    ended = kt("index", "data", "--export-positions", "out.tsv")
+
+    assert (ended.code, ended.out) == (0, "  12 places of classes in out.tsv\n")
+    assert [(name, args) for name, args, _ in library.calls] == [("export_positions", (Path("data"), Path("out.tsv")))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kilotar.events import Outcome
-from kilotar.model.report import WhyRow
+from kilotar.model.report import DownloadFact, WhyRow
 from kilotar.shell.show_plan import show_forecast, show_status, show_why
 from tests.shell.conftest import FORECAST, STATUS, WHY
 
@@ -82,3 +82,24 @@ def test_hostile_names_are_escaped() -> None:
     ]
 
     assert [line for line in lines if not line.isprintable()] == []
+
+
+def test_a_plan_says_what_is_fetched_and_when_the_first_files_can_be_there() -> None:
+    steps = (FORECAST.steps[0], replace(FORECAST.steps[1], ready_bytes=140_000_000))
+
+    lines = show_forecast(replace(FORECAST, steps=steps, fetch_bytes=154_640_000_000))
+
+    assert "  fetches 154.64 GB, 4 h 17 at 10.00 MB/s" in lines
+    assert "  first files: write imagefolder after 140.00 MB (14 s at 10.00 MB/s)" in lines
+
+
+def test_a_status_shows_how_far_downloads_are() -> None:
+    part = DownloadFact("train.tar", "/r/archives/train.tar.part", 147_897_477_120, 70_524, 1_400_000_000, 668, 10)
+
+    lines = show_status(replace(STATUS, downloads=(part,), outputs=()))
+
+    assert any(
+        line.endswith("train.tar  1.40 GB of 147.90 GB, 668 of 70,524 pieces proved, places of 10 classes known")
+        for line in lines
+    )
+    assert lines[-1].endswith("kilotar prepare /data/imagenet")

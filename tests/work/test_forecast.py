@@ -11,7 +11,8 @@ import kilotar
 from kilotar.editions.tiny import Tiny
 from kilotar.errors import DiskFull, InodesFull, LayoutRefused
 from kilotar.model.report import Forecast
-from tests.work.wishes import ALL, prepare, snapshot, tree_digests, wish
+from kilotar.model.sample import Split
+from tests.work.wishes import ALL, Published, prepare, snapshot, tree_digests, wish
 
 
 def plan(root: Path, tiny: Tiny, **more: object) -> Forecast:
@@ -178,3 +179,23 @@ def test_an_output_elsewhere_is_measured_where_it_will_stand(
 
     with pytest.raises(DiskFull):
         prepare(root, tiny, out=out / "tree")
+
+
+def test_a_plan_tells_what_is_to_be_fetched_and_when_the_first_files_can_be_there(
+    published: Published, root: Path
+) -> None:
+    sizes = {a.split: a.size_bytes or 0 for a in published.tiny.edition.archives if a.role == "images"}
+    sent = dict(published.demo.web.sent)
+
+    found = kilotar.plan(root, **published.wish(formats=("imagefolder", "webdataset")))
+
+    assert found.fetch_bytes == sizes[Split.TRAIN] + sizes[Split.VAL]
+    ready = {step.name: step.ready_bytes for step in found.steps if step.ready_bytes >= 0}
+    assert 0 < ready["imagefolder"] < found.fetch_bytes == ready["webdataset"]
+    assert (dict(published.demo.web.sent), root.exists()) == (sent, False)
+
+
+def test_of_what_is_here_nothing_is_waited_for(published: Published, tiny: Tiny, root: Path) -> None:
+    found = plan(root, tiny)
+
+    assert (found.fetch_bytes, {step.ready_bytes for step in found.steps}) == (0, {-1})

@@ -163,7 +163,11 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class ForecastStep:
-    """One line of a plan: what, bytes read and written, files made, images among them, seconds expected."""
+    """One line of a plan: what, bytes read and written, files made, images among them, seconds expected.
+
+    Attributes:
+        ready_bytes: that must have been fetched until its first file can be written, -1 where it waits for none.
+    """
 
     name: str
     read_bytes: int
@@ -171,11 +175,16 @@ class ForecastStep:
     files: int
     images: int
     seconds: float
+    ready_bytes: int = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What a run would do and need. `seconds` comes from a short measurement of this disk."""
+    """What a run would do and need. `seconds` comes from a short measurement of this disk, and knows no network.
+
+    Attributes:
+        fetch_bytes: that are not here yet.
+    """
 
     root: str
     steps: tuple[ForecastStep, ...]
@@ -188,6 +197,7 @@ class Forecast:
     seconds: float
     write_bytes_per_s: float
     fits: bool
+    fetch_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

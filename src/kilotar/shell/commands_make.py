@@ -21,6 +21,8 @@ from kilotar.shell.show_plan import show_forecast
 from kilotar.shell.show_report import show_report
 from kilotar.shell.stage import Answer, perform
 from kilotar.shell.terms import with_terms
+from kilotar.shell.text import one_line
+from kilotar.shell.units import counted
 
 __all__ = ["answer_report", "ask_library", "get", "index", "plan", "prepare"]
 
@@ -173,6 +175,7 @@ def index(
     accept_terms: bool = False,
     unverified: bool = False,
     jobs: Annotated[int, JOBS] = 0,
+    export_positions: Path | None = None,
     network: Network = Network(),  # noqa: B008 - frozen
     talk: Talk = Talk(),  # noqa: B008 - frozen
 ) -> int:
@@ -187,6 +190,7 @@ def index(
         accept_terms: Accept the data set's terms of use; asked where archives are fetched.
         unverified: Take archives that are not the published ones.
         jobs: Workers at once. Default: one a core.
+        export_positions: Only write to this file where each class lies in the archive; see --positions.
     """
     wanted = Wanted(
         source=source,
@@ -197,6 +201,8 @@ def index(
         jobs=jobs,
     )
     root = root.expanduser()
+    if export_positions is not None:
+        return perform("index", talk, lambda _: _export(root, export_positions))
 
     def work(emit: Emit) -> Answer:
         return answer_report(
@@ -209,3 +215,8 @@ def index(
         )
 
     return perform("index", talk, work, root)
+
+
+def _export(root: Path, path: Path) -> Answer:
+    count = kilotar.export_positions(root, path.expanduser())
+    return Answer([f"  {counted(count, 'place')} of classes in {one_line(str(path))}"], {"classes": count})

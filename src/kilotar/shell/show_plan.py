@@ -17,6 +17,7 @@ from kilotar.shell.units import both_units, count, duration, size
 __all__ = ["show_forecast", "show_status", "show_why"]
 
 FEW = 20
+_EXAMPLE_BYTES_S = 10_000_000
 _START = "  To start: kilotar prepare with the same flags, without --dry-run."
 
 
@@ -41,8 +42,23 @@ def show_forecast(forecast: Forecast) -> list[str]:
         f"peak disk {both_units(forecast.peak_bytes)}.{fits}",
         f"  inodes needed {count(forecast.files)} of {_inodes(forecast.free_inodes)} free.  "
         f"total about {duration(forecast.seconds)}{rate}",
+        *_fetched(forecast),
         "  Nothing was changed." + (_START if forecast.fits else ""),
     ]
+
+
+def _fetched(forecast: Forecast) -> list[str]:
+    """Give what is to be fetched, and when the first files can be there: nobody knows how fast a network is."""
+    if not forecast.fetch_bytes:
+        return []
+    at = f"at {size(_EXAMPLE_BYTES_S)}/s"
+    ready = [
+        f"{one_line(step.name)} after {size(step.ready_bytes)} ({duration(step.ready_bytes / _EXAMPLE_BYTES_S)} {at})"
+        for step in forecast.steps
+        if step.ready_bytes >= 0
+    ]
+    lines = [f"  fetches {size(forecast.fetch_bytes)}, {duration(forecast.fetch_bytes / _EXAMPLE_BYTES_S)} {at}"]
+    return lines + ([f"  first files: {'; '.join(ready)}"] if ready else [])
 
 
 def _inodes(free: int) -> str:
@@ -66,7 +82,8 @@ def show_status(status: Status) -> list[str]:
     ]
     lines.append(field("running", status.running or "nothing"))
     if not status.outputs:
-        lines.append(field("next", f"kilotar prepare {status.root} --from FOLDER"))
+        source = "" if status.downloads else " --from FOLDER"
+        lines.append(field("next", f"kilotar prepare {status.root}{source}"))
     return lines
 
 

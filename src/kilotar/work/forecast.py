@@ -7,6 +7,7 @@ headers; what is recorded as done is not counted again; a tree that will be link
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from kilotar.model.report import Forecast, ForecastStep
@@ -45,9 +46,9 @@ def forecast_run(
     rate = measure_disk(nearest_folder(place)) if measure else ASSUMED_RATE
     every = sum(count_images(a, span) for a in surveyed.archives for span in a.chosen_parts(surveyed.chosen))
     trees = list(finished_trees(workspace))
-    steps = [
-        _get(archive, surveyed, downloads, rate) for archive in surveyed.archives if downloads.lacks(archive.local)
-    ]
+    lacking = [archive for archive in surveyed.archives if downloads.lacks(archive.local)]
+    steps = [_get(archive, surveyed, downloads, rate) for archive in lacking]
+    fetch_bytes = sum(step.write_bytes for step in steps)
     for output in outputs:
         tree = find_tree(output, trees, request.link)
         shares = tree is not None and output.shares_tree_with(tree)
@@ -57,8 +58,17 @@ def forecast_run(
             steps.append(_shards(output, surveyed, waiting, side_bytes, rate))
         else:
             steps.append(_line(output.name, surveyed, waiting, side_bytes, rate, links=tree is not None))
+        if fetch_bytes and steps[-1].write_bytes:
+            first = fetch_bytes if output.sink.ABOUT.shards else _first_part(lacking, surveyed, fetch_bytes)
+            steps[-1] = replace(steps[-1], ready_bytes=first)
         trees.append(output)
-    return forecast(place, steps, every, rate)
+    return replace(forecast(place, steps, every, rate), fetch_bytes=fetch_bytes)
+
+
+def _first_part(lacking: list[SurveyedArchive], surveyed: Survey, fetch_bytes: int) -> int:
+    """Give how much must come until the first part is there; all archives come at once, the smallest part is first."""
+    spans = [span for archive in lacking for span in archive.chosen_parts(surveyed.chosen)[:1]]
+    return min((span.stop - span.start for span in spans), default=fetch_bytes)
 
 
 def _get(archive: SurveyedArchive, surveyed: Survey, downloads: Downloads, rate: DiskRate) -> ForecastStep:
