@@ -3,9 +3,11 @@
 Rules guarded:
 
 - what is wanted is given in order, first what somebody waits for;
-- a swarm may have everything that no web server has claimed; a web server claims a few runs of pieces at a time, a bit
-  ahead of where the swarm works, or at the front where nothing moves there;
-- a claim is given back when its server is given up, so that sources may change in the middle of an archive.
+- a swarm may have everything that no web server has claimed; a server claims what it brings in a few seconds, ahead of
+  where the swarm works, or at the front where nothing moves there; of the last pieces each claims its share, by rates;
+- a claim is given back when its server fails, is given up, or turns out to be slow: sources may change in the middle of
+  an archive, and nobody waits for the slowest;
+- a client that fetches whole archives only has all pieces or none.
 """
 
 from __future__ import annotations
@@ -15,10 +17,29 @@ from dataclasses import dataclass, field
 
 from kilotar.model.fetching import PieceWish
 
-__all__ = ["Share"]
+__all__ = ["Bringer", "Share"]
 
-CLAIM_BYTES = 64 << 20
+FIRST_CLAIM_BYTES = 16 << 20  # of a server that has brought nothing yet
+CLAIM_BYTES = 256 << 20  # at most
+CLAIM_S = 3.0
 AHEAD_BYTES = 256 << 20
+SPARE = 4  # pieces that may be on their way over the connections of a server, and are not taken from it
+
+
+@dataclass(frozen=True, slots=True)
+class Bringer:
+    """A source as the division sees it.
+
+    Attributes:
+        rate_bytes_s: now; -1.0 where it was not asked yet.
+        is_failing:   its last request failed: it may be asked for a piece, to see whether it is well again.
+        takes_parts:  whether it can be told to leave pieces out.
+    """
+
+    name: str
+    rate_bytes_s: float = -1.0
+    is_failing: bool = False
+    takes_parts: bool = True
 
 
 @dataclass(slots=True)
@@ -31,50 +52,77 @@ class Share:
 
     piece_bytes: int
     _claims: dict[str, list[int]] = field(default_factory=dict)
+    _measures: dict[str, int] = field(default_factory=dict)
 
     def divide(
-        self, missing: Sequence[int], urgent: Sequence[int], swarm: str, servers: Sequence[str], *, swarm_moves: bool
+        self, missing: Sequence[int], urgent: Sequence[int], swarm: Bringer | None, servers: Sequence[Bringer]
     ) -> dict[str, PieceWish]:
         """Give the wish of every source.
 
         Args:
             missing: pieces that are wanted and not there, in the order in which they are best brought.
             urgent:  those of them that somebody waits for.
-            swarm:   name of the one source that takes pieces from many peers, "" where none runs.
-            servers: names of the web servers that may be asked now.
-            swarm_moves: whether the swarm brings bytes.
+            swarm:   the one source that takes pieces from many peers, None where none runs.
+            servers: web servers that may be asked now.
         """
         still = set(missing)
+        missing = list(dict.fromkeys([*(piece for piece in urgent if piece in still), *missing]))
+        if swarm is not None and not swarm.takes_parts:
+            swarm, servers = (None, servers) if servers and swarm.rate_bytes_s <= 0 else (swarm, ())
+        names = {server.name for server in servers}
+        self._measures = {}
         self._claims = {
-            name: [piece for piece in claim if piece in still]
-            for name, claim in self._claims.items()
-            if name in servers
+            name: [piece for piece in claim if piece in still] for name, claim in self._claims.items() if name in names
         }
-        if not swarm and len(servers) == 1:
-            self._claims = {servers[0]: list(missing)}
+        if swarm is None and len(servers) == 1:
+            self._claims = {servers[0].name: list(missing)}
         else:
-            for name in servers:
-                self._extend(name, missing, ahead=bool(swarm) and swarm_moves)
+            self._claim_all(missing, swarm, servers)
         claimed = {piece for claim in self._claims.values() for piece in claim}
         wishes = {name: _wish(claim, urgent) for name, claim in self._claims.items()}
-        if swarm:
-            wishes[swarm] = _wish([piece for piece in missing if piece not in claimed], urgent)
+        if swarm is not None:
+            wishes[swarm.name] = _wish([piece for piece in missing if piece not in claimed], urgent)
         return wishes
 
     def is_low(self, missing: Iterable[int]) -> bool:
-        """Tell whether some server has so little left to bring that it should be given more."""
+        """Tell whether some source has so little left to bring that it should be given more."""
+        if not self._measures:
+            return False  # one has it all
         still = set(missing)
-        enough = max(1, CLAIM_BYTES // self.piece_bytes // 2)
-        return any(sum(piece in still for piece in claim) < enough for claim in self._claims.values())
+        left = {name: sum(piece in still for piece in claim) for name, claim in self._claims.items()}
+        is_all_claimed = len(still) == sum(left.values())
+        return is_all_claimed or any(2 * left[name] <= measure for name, measure in self._measures.items())
 
-    def _extend(self, name: str, missing: Sequence[int], *, ahead: bool) -> None:
-        """Let a server claim more, up to its measure."""
-        claim = self._claims.setdefault(name, [])
-        room = max(1, CLAIM_BYTES // self.piece_bytes) - len(claim)
-        if room <= 0:
-            return
+    def _claim_all(self, missing: Sequence[int], swarm: Bringer | None, servers: Sequence[Bringer]) -> None:
+        """Let every server claim up to its measure, and give back what is far above it."""
+        swarm_rate = swarm.rate_bytes_s if swarm is not None and swarm.rate_bytes_s > 0 else 0.0
+        for server in servers:
+            self._measures[server.name] = self._measure(server, len(missing), swarm_rate, servers)
+        for server in servers:
+            self._claim(server, missing, ahead=swarm_rate > 0)
+
+    def _measure(self, server: Bringer, missing: int, swarm_rate: float, servers: Sequence[Bringer]) -> int:
+        """Give how many pieces a server may have claimed: those of a few seconds, of the last ones its share."""
+        if server.is_failing:
+            return 0 if swarm_rate and missing == 1 else 1
+        is_new = server.rate_bytes_s < 0
+        size = FIRST_CLAIM_BYTES if is_new else min(server.rate_bytes_s * CLAIM_S, CLAIM_BYTES)
+        measure = max(1, int(size) // self.piece_bytes)
+        known = sum(max(0.0, other.rate_bytes_s) for other in servers)
+        share = 0.5 if is_new else max(0.0, server.rate_bytes_s) / ((known + swarm_rate) or 1.0)
+        return min(measure, int(share * missing)) if swarm_rate else measure
+
+    def _claim(self, server: Bringer, missing: Sequence[int], *, ahead: bool) -> None:
+        claim = self._claims.setdefault(server.name, [])
+        measure = self._measures[server.name]
         taken = {piece for other in self._claims.values() for piece in other}
         free = [piece for piece in missing if piece not in taken]
+        spare = 0 if server.is_failing else SPARE
+        if len(claim) > measure + spare + (measure // 2 if free else 0):
+            del claim[measure + spare :]
+        room = measure - len(claim)
+        if room <= 0:
+            return
         begin = min(AHEAD_BYTES // self.piece_bytes, max(0, len(free) - room)) if ahead else 0
         claim += free[begin : begin + room]
 

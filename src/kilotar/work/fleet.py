@@ -6,18 +6,21 @@ nothing; addresses that are held back are known to nobody until nothing else bri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from kilotar.errors import KilotarError
 from kilotar.events import Trouble
 from kilotar.model.fetching import Fetcher, HttpFacts, PieceWish, SwarmFacts, Tell
 from kilotar.model.profile import Profile
+from kilotar.plan.share import Bringer
 from kilotar.sources.external import External
 from kilotar.store.pieces import PieceFile
+from kilotar.work.meter import Pace
 
 __all__ = ["Fleet", "MakeServer", "MakeSwarm", "Ways"]
 
+PACE_S = 3.0
 MakeSwarm = Callable[[Profile, PieceFile, Tell], Fetcher]
 MakeServer = Callable[[PieceFile, Tell], Fetcher]
 
@@ -66,6 +69,7 @@ class Fleet:
         self._last_able: tuple[str, ...] = ()
         self._is_new = False
         self._sent_before = 0
+        self._pace = Pace(PACE_S)
 
     @property
     def sent_bytes(self) -> int:
@@ -73,13 +77,13 @@ class Fleet:
         facts = self._swarm.facts() if self._swarm is not None else None
         return self._sent_before + (facts.sent_bytes if isinstance(facts, SwarmFacts) else 0)
 
-    @property
-    def swarm_name(self) -> str:
-        return self._swarm.name if self._swarm is not None else ""
-
-    def swarm_moves(self) -> bool:
-        facts = self._swarm.facts() if self._swarm is not None else None
-        return isinstance(facts, SwarmFacts) and facts.rate_bytes_s > 0
+    def swarm(self, now_s: float) -> Bringer | None:
+        """Give the client of peers as the division sees it: with what it received in the last seconds."""
+        if self._swarm is None:
+            return None
+        facts = self._swarm.facts()
+        self._pace.see(now_s, facts.received_bytes)
+        return Bringer(self._swarm.name, self._pace.bytes_s, takes_parts=not isinstance(self._swarm, External))
 
     @property
     def failure(self) -> KilotarError | None:
@@ -90,7 +94,7 @@ class Fleet:
         """Start the client of peers, or start it anew with another profile."""
         self._leave()
         self._swarm = self._ways.swarm(profile, self._pieces, self._tell) if self._ways.swarm else None
-        self._is_new = True
+        self._is_new, self._pace = True, Pace(PACE_S)
 
     def use_servers(self) -> None:
         """Start the web servers that wait."""
@@ -106,9 +110,21 @@ class Fleet:
             self.use_servers()
 
     def able_servers(self) -> tuple[str, ...]:
-        """Give the names of the servers that were not given up."""
+        """Give the names of the servers that were not given up; beside peers not those that pause after a failure.
+
+        What a server claims no peer is asked for: a dead one would keep pieces that a connected seed has.
+        """
         facts = {name: server.facts() for name, server in self.servers.items()}
-        return tuple(name for name, fact in facts.items() if isinstance(fact, HttpFacts) and not fact.is_given_up)
+        return tuple(name for name, fact in facts.items() if isinstance(fact, HttpFacts) and self._is_able(fact))
+
+    def _is_able(self, fact: HttpFacts) -> bool:
+        is_pausing = self._swarm is not None and fact.failures > 0 and fact.retry_in_s > 0
+        return not (fact.is_given_up or is_pausing)
+
+    def bringers(self, able: Iterable[str]) -> tuple[Bringer, ...]:
+        """Give servers as the division sees them."""
+        facts = {name: self.servers[name].facts() for name in able}
+        return tuple(_bringer(name, fact) for name, fact in facts.items() if isinstance(fact, HttpFacts))
 
     def changed(self, able: tuple[str, ...]) -> bool:
         """Tell whether there are other sources than when they were last asked."""
@@ -141,3 +157,8 @@ class Fleet:
             self._sent_before = self.sent_bytes
             self._swarm.close()
             self._swarm = None
+
+
+def _bringer(name: str, fact: HttpFacts) -> Bringer:
+    rate = fact.rate_bytes_s if fact.received_bytes else -1.0
+    return Bringer(name, rate, is_failing=fact.failures > 0)

@@ -7,12 +7,40 @@ from __future__ import annotations
 
 from collections import deque
 
-__all__ = ["Meter"]
+__all__ = ["Meter", "Pace"]
 
 RATE_S = 10.0
 LOOK_S = 0.5
 SAVE_S = 5.0
 SAVE_BYTES = 256 << 20
+
+
+class Pace:
+    """The rise of a counter over the last seconds, and nothing older: a client's own rate fades for half a minute.
+
+    Args:
+        window_s: how many.
+    """
+
+    def __init__(self, window_s: float) -> None:
+        self._window_s = window_s
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def see(self, now_s: float, total: int) -> bool:
+        """Note the counter now; tell whether it rose."""
+        rose = bool(self._seen) and total > self._seen[-1][1]
+        self._seen.append((now_s, total))
+        while len(self._seen) > 2 and now_s - self._seen[0][0] > self._window_s:
+            self._seen.popleft()
+        return rose
+
+    @property
+    def bytes_s(self) -> float:
+        """Bytes a second."""
+        if len(self._seen) < 2:
+            return 0.0
+        (began_s, first), (now_s, last) = self._seen[0], self._seen[-1]
+        return max(0.0, (last - first) / (now_s - began_s)) if now_s > began_s else 0.0
 
 
 class Meter:
@@ -23,26 +51,20 @@ class Meter:
     """
 
     def __init__(self, now_s: float) -> None:
-        self._seen: deque[tuple[float, int]] = deque()
+        self._pace = Pace(RATE_S)
         self._looked_s = now_s - LOOK_S
         self._saved = (now_s, 0)
         self.last_rise_s = now_s
 
     def see(self, now_s: float, total: int) -> None:
         """Note how many bytes are there now."""
-        if self._seen and total > self._seen[-1][1]:
+        if self._pace.see(now_s, total):
             self.last_rise_s = now_s
-        self._seen.append((now_s, total))
-        while len(self._seen) > 2 and now_s - self._seen[0][0] > RATE_S:
-            self._seen.popleft()
 
     @property
     def rate_bytes_s(self) -> float:
         """Bytes a second over the last `RATE_S` seconds."""
-        if len(self._seen) < 2:
-            return 0.0
-        (began_s, first), (now_s, last) = self._seen[0], self._seen[-1]
-        return max(0.0, (last - first) / (now_s - began_s)) if now_s > began_s else 0.0
+        return self._pace.bytes_s
 
     def is_look_due(self, now_s: float) -> bool:
         """Tell, twice a second at most, that it is time to look and to tell; noted as done."""

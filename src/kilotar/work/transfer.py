@@ -150,7 +150,7 @@ class Transfer:
         now_s = self._clock()
         self._meter.see(now_s, self.pieces.landed_bytes())
         self._refuse_full_disk()
-        self._redistribute()
+        self._redistribute(now_s)
         if self._meter.is_look_due(now_s):
             self._look(now_s)
         if self._meter.is_save_due(self._clock(), self.pieces.landed_bytes()):
@@ -185,17 +185,16 @@ class Transfer:
 
     # Sources
 
-    def _redistribute(self) -> None:
+    def _redistribute(self, now_s: float) -> None:
         servers = self._fleet.able_servers()
         is_changed = self._fleet.changed(servers)
         with self._turn:
             is_stale, self._is_stale = self._is_stale or is_changed, False
             urgent = self._urgent
             missing = self._missing() if is_stale or servers else []
-        if is_stale or (servers and self._share.is_low(missing)):
-            swarm = self._fleet.swarm_name
-            wishes = self._share.divide(missing, urgent, swarm, servers, swarm_moves=self._fleet.swarm_moves())
-            self._fleet.want(wishes)
+        swarm = self._fleet.swarm(now_s)
+        if is_stale or (servers and missing and self._share.is_low(missing)):
+            self._fleet.want(self._share.divide(missing, urgent, swarm, self._fleet.bringers(servers)))
 
     def _look(self, now_s: float) -> None:
         """Tell how it goes, and let the ladder judge it."""

@@ -38,7 +38,7 @@ from kilotar.work.doctor import silence_troubles
 from kilotar.work.fleet import MakeServer, MakeSwarm, Ways
 from kilotar.work.request import Fetching
 
-__all__ = ["find_metadata", "plain_table", "ways_to"]
+__all__ = ["SwarmAlone", "find_metadata", "plain_table", "ways_to"]
 
 SWARM_METADATA_S = 120.0
 
@@ -132,13 +132,13 @@ def _swarm(torrent: Torrent, fetching: Fetching, workspace: Workspace) -> MakeSw
         if fetching.client == "transmission":
             url = fetching.client_url
             return transmission(torrent, pieces, tell, url=url, options=fetching.client_options())
-        return _Alone(Swarm(fetching.client_options(), profile, folder, tell), torrent, pieces)
+        return SwarmAlone(Swarm(fetching.client_options(), profile, folder, tell), torrent, pieces)
 
     return make
 
 
-class _Alone:
-    """A swarm with one torrent, as one fetcher: closed together."""
+class SwarmAlone:
+    """A client of peers with one torrent, as one fetcher: closed together."""
 
     def __init__(self, swarm: Swarm, torrent: Torrent, pieces: PieceFile) -> None:
         self._swarm = swarm
