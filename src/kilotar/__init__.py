@@ -169,6 +169,7 @@ def repair(
     *,
     archive: str = "",
     edition: str = "",
+    accept_terms: bool = False,
     fetching: Fetching | None = None,
     on_event: OnEvent = ignore,
 ) -> Report:
@@ -177,12 +178,13 @@ def repair(
     Args:
         path:    a file, which keeps its name; or a root.
         archive: name of the archive, where it is not that of the file.
-    Raises: LayoutRefused, UsageError, MetadataMissing, DigestMismatch, NetworkError, MachineError.
+    Raises: LayoutRefused, UsageError, DecisionNeeded, MetadataMissing, DigestMismatch, NetworkError, MachineError.
     """
     from kilotar.work import mend_archive as verb
     from kilotar.work.request import Fetching
 
-    return verb.repair(_path(path), fetching or Fetching(), on_event, edition=edition, archive=archive)
+    words = {"edition": edition, "archive": archive}
+    return verb.repair(_path(path), fetching or Fetching(), on_event, accept_terms=accept_terms, **words)
 
 
 def seed(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kilotar.events import Finding, Outcome
-from kilotar.model.report import SplitFact
+from kilotar.model.report import DownloadFact, SplitFact
 from kilotar.shell.show_report import show_labels, show_problems, show_report
 from tests.shell.conftest import PROOF, REPORT, TRUNCATED
 
@@ -86,3 +86,30 @@ def test_hostile_names_are_escaped_everywhere() -> None:
     )
 
     assert [line for line in show_report(report) if not line.isprintable()] == []
+
+
+PART = DownloadFact(
+    "train.tar", "/r/train.tar.part", 1_000_000_000, 500, 10_000_000, 5, 1, (("peers", 10_000_000),), 0, 2
+)
+
+
+def test_a_download_tells_what_came_from_where_and_a_part_is_no_proof_of_the_whole() -> None:
+    lines = show_report(replace(REPORT, downloads=(replace(PART, sent_bytes=50_000_000),)))
+
+    assert (
+        "  fetched  train.tar 10.00 MB of 1.00 GB here, 5 of 500 pieces proved; 2 wrong pieces; from peers 10.00 MB; "
+        "sent 50.00 MB to peers, ratio 0.05"
+    ) in lines
+    assert not any(line.startswith("  proof") for line in lines)
+
+
+def test_what_was_whole_before_is_no_line() -> None:
+    whole = replace(PART, landed_bytes=1_000_000_000, proved=500, brought=(), wrong=0)
+
+    assert not any("fetched" in line for line in show_report(replace(REPORT, downloads=(whole,))))
+
+
+def test_seeding_ends_with_what_was_given() -> None:
+    lines = show_report(replace(REPORT, verb="seed", downloads=(replace(PART, sent_bytes=50_000_000),)))
+
+    assert "  seeded   train.tar 50.00 MB sent, ratio 0.05; 5 of 500 pieces proved" in lines

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import kilotar
-from kilotar.errors import DigestMismatch, LayoutRefused, MetadataMissing, UsageError
+from kilotar.errors import DecisionNeeded, DigestMismatch, LayoutRefused, MetadataMissing, UsageError
 from kilotar.events import Outcome
 from kilotar.model.report import DownloadFact, Report
 from kilotar.store.pieces import OWN_DISK
@@ -174,3 +174,17 @@ def test_what_cannot_be_mended_is_said(published: Published, root: Path, tmp_pat
     root.mkdir()
     with pytest.raises(LayoutRefused, match="nothing was prepared"):
         repair(published, root)
+
+
+def test_the_terms_are_settled_before_a_byte_is_read_or_fetched(
+    published: Published, train: Path, tmp_path: Path
+) -> None:
+    path, toml = Path(shutil.copy(train, tmp_path)), tmp_path / "terms.toml"
+    flip(path, PIECE)
+    toml.write_text('terms = "Only for tests."\n' + published.demo.toml.read_text("utf-8"), "utf-8")
+
+    with pytest.raises(DecisionNeeded):
+        repair(published, path, edition=str(toml))
+    repair(published, path, edition=str(toml), accept_terms=True)
+
+    assert path.read_bytes() == train.read_bytes()

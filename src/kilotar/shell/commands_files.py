@@ -14,6 +14,7 @@ from kilotar.shell.commands_make import ROOT, answer_report
 from kilotar.shell.flags import Talk
 from kilotar.shell.network import Network
 from kilotar.shell.stage import Answer, perform
+from kilotar.shell.terms import with_terms
 
 __all__ = ["adopt", "repair", "seed"]
 
@@ -72,6 +73,7 @@ def repair(
     source: Annotated[str, Parameter(name="--from")] = "torrent",
     archive: str = "",
     edition: str = "",
+    accept_terms: bool = False,
     network: Network = Network(),  # noqa: B008 - frozen
     talk: Talk = Talk(),  # noqa: B008 - frozen
 ) -> int:
@@ -79,6 +81,7 @@ def repair(
 
     Args:
         path: A file from anywhere, which keeps its name; or ROOT, for all its archives.
+        accept_terms: Accept the data set's terms of use.
         source: torrent: from peers and web servers together; http: from web servers alone.
         archive: Name of the archive, where it is not that of the file.
         edition: Edition by name, or a TOML file that describes one. Default: the root's, else ilsvrc2012.
@@ -86,7 +89,19 @@ def repair(
 
     def work(emit: Emit) -> Answer:
         fetching = network.fetching(source)
-        return answer_report(kilotar.repair(path, archive=archive, edition=edition, fetching=fetching, on_event=emit))
+        return answer_report(
+            with_terms(
+                lambda accepted: kilotar.repair(
+                    path,
+                    archive=archive,
+                    edition=edition,
+                    accept_terms=accepted,
+                    fetching=fetching,
+                    on_event=emit,
+                ),
+                accept_terms,
+            )
+        )
 
     return perform("repair", talk, work)
 

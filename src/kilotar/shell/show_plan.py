@@ -68,9 +68,11 @@ def _inodes(free: int) -> str:
 def show_status(status: Status) -> list[str]:
     """Give what is under a root."""
     lines = [f"  {one_line(status.root)}   edition {one_line(status.edition or '-')}"]
+    partial = {fact.name for fact in status.downloads if fact.proved < fact.pieces}
     lines += [
         field("archive", f"{a.name}  {size(a.size_bytes)}  {'proved, as published' if a.published else 'not proved'}")
         for a in status.archives
+        if a.name not in partial
     ]
     lines += [field("download", _download(fact)) for fact in status.downloads]
     lines += [

@@ -13,7 +13,7 @@ from kilotar.model.report import ArchiveFact, DownloadFact, LabelProof, OutputFa
 from kilotar.shell.text import columns, field, one_line
 from kilotar.shell.units import count, counted, duration, size
 
-__all__ = ["download_text", "pieces_text", "show_labels", "show_problems", "show_report"]
+__all__ = ["download_text", "pieces_text", "seeded_text", "show_labels", "show_problems", "show_report"]
 
 EXAMPLES = 5
 DIGITS = 16
@@ -23,8 +23,10 @@ def show_report(report: Report) -> list[str]:
     """Give the summary of a run as lines."""
     lines = [_headline(report)]
     if report.verb != "verify":
-        lines += [field("proof", _archive_proof(archive)) for archive in report.archives]
-    lines += [field("fetched", text) for text in map(download_text, report.downloads) if text]
+        partial = {fact.name for fact in report.downloads if fact.proved < fact.pieces}
+        lines += [field("proof", _archive_proof(a)) for a in report.archives if a.name not in partial]
+    words, tell = ("seeded", seeded_text) if report.verb == "seed" else ("fetched", download_text)
+    lines += [field(words, text) for text in map(tell, report.downloads) if text]
     if not report.verified:
         lines.append(field("warning", "archives are not the published ones (--unverified); the provenance says so"))
     lines += [field("folder", _output(output, report.verb)) for output in report.outputs]
@@ -76,11 +78,17 @@ def download_text(fact: DownloadFact) -> str:
         return ""
     part = "" if whole else f" of {size(fact.size_bytes)}"
     parts = [f"{one_line(fact.name)} {size(fact.landed_bytes)}{part} here, {pieces_text(fact)}"]
-    parts += [f"{count(fact.wrong)} were wrong"] if fact.wrong else []
+    parts += [counted(fact.wrong, "wrong piece")] if fact.wrong else []
     parts += [f"from {one_line(name)} {size(size_bytes)}" for name, size_bytes in fact.brought]
     if fact.sent_bytes:
         parts.append(f"sent {size(fact.sent_bytes)} to peers, ratio {fact.sent_bytes / fact.size_bytes:.2f}")
     return "; ".join(parts)
+
+
+def seeded_text(fact: DownloadFact) -> str:
+    """Give what peers got of an archive."""
+    ratio = fact.sent_bytes / fact.size_bytes
+    return f"{one_line(fact.name)} {size(fact.sent_bytes)} sent, ratio {ratio:.2f}; {pieces_text(fact)}"
 
 
 def pieces_text(fact: DownloadFact) -> str:

@@ -31,14 +31,22 @@ from kilotar.work.ending import one_by_one, telling_end
 from kilotar.work.foreign import archive_path, find_foreign, torrents_archive
 from kilotar.work.rehash import rehash
 from kilotar.work.request import Fetching, Request
-from kilotar.work.settling import edition_for
+from kilotar.work.settling import edition_for, settle
 from kilotar.work.transfer import Transfer
 from kilotar.work.ways import find_metadata, ways_to
 
 __all__ = ["repair"]
 
 
-def repair(path: Path, fetching: Fetching, emit: Emit = ignore, *, edition: str = "", archive: str = "") -> Report:
+def repair(
+    path: Path,
+    fetching: Fetching,
+    emit: Emit = ignore,
+    *,
+    edition: str = "",
+    archive: str = "",
+    accept_terms: bool = False,
+) -> Report:
     """Mend one archive, or all archives of a root.
 
     Args:
@@ -46,17 +54,21 @@ def repair(path: Path, fetching: Fetching, emit: Emit = ignore, *, edition: str 
         fetching: how pieces are fetched.
         edition:  name or file; "" means that of the root, or ilsvrc2012.
         archive:  its name, where it is not that of the file.
+        accept_terms: whether the person accepts the edition's terms of use, where the root does not know it.
     Raises: LayoutRefused, UsageError, MetadataMissing, DigestMismatch for a file that holds nothing of the archive;
-        NetworkError where no way to the bytes is left; MachineError.
+        NetworkError where no way to the bytes is left; DecisionNeeded for the terms; MachineError.
     """
     started, emit, path = time.monotonic(), one_by_one(emit), Path(os.path.abspath(path))
     with telling_end("repair", emit), _workspace_of(path) as workspace:
         if path.is_dir():
             workspace.prepared()
-        of = edition_for(Request(workspace.root, edition=edition), workspace)
+        request = Request(workspace.root, edition=edition, accept_terms=accept_terms)
+        of = edition_for(request, workspace)
+        settled = settle(request, of, workspace)
         with hold_lock(workspace.lock):
             mending = _Mending(workspace, of, fetching, emit)
             if path.is_dir():
+                workspace.write_facts(settled)
                 jobs = list(mending.of_root())
             else:
                 given = find_foreign(path, of, archive or torrents_archive(fetching.torrents, of))
