@@ -69,7 +69,8 @@ class Small:
         return self._with(replace(self.collection, tables=tuple(table for table in changed if table is not None)))
 
     def without_boxes(self) -> Small:
-        return Small(replace(self.collection, boxes=None), self.images, ())
+        tables = tuple(SampleTable(table.split, table.parts) for table in self.collection.tables)
+        return Small(replace(self.collection, tables=tables, boxes=None), self.images, ())
 
     def _with(self, collection: Collection) -> Small:
         keys = {sample.key for table in collection.tables for sample in table}
@@ -90,18 +91,20 @@ def make_small(per_class: int = 3, val: int = 7, test: int = 3, seed: int = 0) -
     for synset in CLASSES:
         names = [f"{synset.wnid}_{7 * 11**number + synset.label}.JPEG" for number in range(per_class)]
         images |= {(Split.TRAIN, name): _bytes(rng, name) for name in names}
+        if synset is CLASSES[0]:
+            images |= {(Split.TRAIN, name): odd for name, odd in zip(names, (PNG, CMYK), strict=False)}
         train.append(_part(synset.wnid, "train.tar", rng, names, images, Split.TRAIN, lambda _, s=synset: s))
-    for number, odd in enumerate((PNG, CMYK)[:per_class]):
-        images[Split.TRAIN, f"{CLASSES[0].wnid}_{7 * 11**number}.JPEG"] = odd
     val_labels = tuple((3 * number + 1) % len(CLASSES) for number in range(val))
     edition = Edition("small", (), CLASSES, val_labels=val_labels)
-    tables = (
+    tables: tuple[SampleTable, ...] = (
         SampleTable(Split.TRAIN, train),
         _flat(Split.VAL, val, rng, images, lambda number: CLASSES[val_labels[number]]),
         _flat(Split.TEST, test, rng, images, lambda _: None),
     )
     boxes, annotations = _boxes(tables, rng)
-    return Small(Collection(edition, tables, tuple(s.wnid for s in CLASSES), BoxTable(boxes)), images, annotations)
+    book = BoxTable(boxes)
+    tables = tuple(SampleTable(table.split, table.parts, book) for table in tables)
+    return Small(Collection(edition, tables, tuple(s.wnid for s in CLASSES), book), images, annotations)
 
 
 _ClassOf = Callable[[int], Synset | None]
