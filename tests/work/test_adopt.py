@@ -84,7 +84,7 @@ def test_what_a_client_left_unfinished_is_taken_and_completed(
     given = lacking(train, foreign / (train.name + ending), 64 << 10, 256 << 10)
 
     report = adopt(published, given if where == "file" else foreign, root)
-    got = kilotar.get(root, **published.wish(splits=("train",)))
+    got = kilotar.get(root, **published.wish("http", splits=("train",)))
 
     assert 0 < fact(report).proved < fact(report).pieces
     assert report.next_steps == (f"kilotar get {root}",)
@@ -276,3 +276,16 @@ def test_an_empty_folder_is_refused(published: Published, foreign: Path, root: P
         adopt(published, foreign, root)
     with pytest.raises(LayoutRefused, match="there is no file"):
         kilotar.adopt(foreign / "nothing", root, edition=published.wish()["edition"], on_event=ignore)
+
+
+def test_of_a_symbolic_link_the_file_is_taken(published: Published, train: Path, foreign: Path, root: Path) -> None:
+    given = Path(shutil.copy(train, foreign / "elsewhere"))
+    (foreign / train.name).symlink_to(given)
+
+    with pytest.raises(LayoutRefused, match="symbolic link"):
+        adopt(published, foreign / train.name, root, taking="move")
+    adopt(published, foreign / train.name, root)
+
+    taken = root / "archives" / train.name
+    assert not taken.is_symlink() and taken.read_bytes() == train.read_bytes()
+    assert (foreign / train.name).is_symlink()

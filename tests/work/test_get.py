@@ -69,7 +69,7 @@ def test_uploading_is_said_before_the_first_byte(published: Published, root: Pat
 
 
 def test_boxes_and_kit_come_whole_from_their_publisher(published: Published, root: Path) -> None:
-    kilotar.get(root, kit=True, **published.wish(boxes=True, splits=("val",)))
+    kilotar.get(root, kit=True, **published.wish("http", boxes=True, splits=("val",)))
 
     names = {path.name for path in (root / "archives").iterdir()}
     images = [a.name for a in published.tiny.edition.archives if a.role == "images" and a.split == "val"]
@@ -118,7 +118,7 @@ def test_a_dead_address_ends_the_run_when_it_was_told_to_give_up(tiny: Tiny, roo
 
 
 def test_the_state_of_a_download_is_known_without_asking_anybody(published: Published, root: Path) -> None:
-    kilotar.get(root, **published.wish(classes=published.wnids[:1], splits=("train",)))
+    kilotar.get(root, **published.wish("http", classes=published.wnids[:1], splits=("train",)))
 
     (fact,) = kilotar.status(root).downloads
 

@@ -25,7 +25,7 @@ def train(published: Published) -> Path:
     return next(published.tiny.folder / a.name for a in published.tiny.edition.archives if a.split == "train")
 
 
-def repair(published: Published, path: Path, way: str = "torrent", **more: object) -> Report:
+def repair(published: Published, path: Path, way: str = "http", **more: object) -> Report:
     wish = published.wish(way)  # type: ignore[arg-type]
     words = {"edition": "" if path.is_dir() else wish["edition"], **more}
     return kilotar.repair(path, fetching=wish["fetching"], **words)  # type: ignore[arg-type]

@@ -45,7 +45,7 @@ def clone(source: Path, target: Path) -> bool:
 def link(source: Path, target: Path) -> None:
     """Give a file a second name. Raises: LayoutRefused where the file system cannot, MachineError."""
     try:
-        os.link(source, target)
+        os.link(source.resolve(), target)  # of a symbolic link, the system would link the link
         fsync_folder(target.parent)
     except OSError as error:
         if error.errno in _NO_LINKS:
@@ -58,7 +58,14 @@ def link(source: Path, target: Path) -> None:
 
 
 def move(source: Path, target: Path) -> None:
-    """Give a file another name on the same file system. Raises: LayoutRefused across file systems, MachineError."""
+    """Give a file another name on the same file system.
+
+    Raises: LayoutRefused across file systems, and for a symbolic link; MachineError.
+    """
+    if source.is_symlink():
+        raise LayoutRefused(
+            f"{source} is a symbolic link", seen=f"to {source.resolve()}", fix="give the file itself, or --copy"
+        )
     try:
         if target.exists():
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
