@@ -3,12 +3,15 @@
 ::
 
     imagenet1k-train-0000.tar ... imagenet1k-validation-00.tar   members <key>.jpg <key>.cls <key>.json
-    _info.json                  what timm asks for: names, lengths of shards, counts
-    wids.json                   the index of webdataset's indexed reader
-    idx/<shard>.idx             offsets for DALI
+    _info.json                         what timm asks for: names, lengths of shards, counts
+    __index__/wids-<split>.json        what wids asks for, the indexed reader of webdataset up to 0.2.111
+    __index__/<shard>.idx              what DALI asks for: offsets of the members
 
-Rules guarded: the members of a sample stand together, `.jpg` first; bytes of images as published (22 are CMYK and one
-is a PNG under its published name); the key is the file name without its ending, which has no dot; label -1 for test.
+Rules guarded: the members of a sample stand together, `.jpg` first; every sample of an output has the same members;
+bytes of images as published (22 are CMYK and one is a PNG under its published name); the key is the file name without
+its ending, which has no dot; label -1 for test. Boxes are `<key>.boxes.txt`, a line "wnid xmin ymin xmax ymax" each,
+because `datasets` infers types from the first five samples and a list in JSON that is empty there has none. The folder
+of indexes begins with "__", so that `datasets` passes it over when it looks for files by the names of splits.
 Source: huggingface/pytorch-image-models timm/data/readers/reader_wds.py; webdataset/webdataset wids; NVIDIA/DALI
 tools/wds2idx.py; rwightman/imagenet-12k wds/tfds_to_wds.py for names and fields.
 """
@@ -24,8 +27,8 @@ from typing import Any
 
 from kilotar.errors import LayoutRefused, storage_error
 from kilotar.model.edition import Edition, Strictness
-from kilotar.model.sample import Sample, Split
-from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, Written
+from kilotar.model.sample import NO_LABEL, Sample, Split
+from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, ShardFact, Written
 from kilotar.parse.tar import walk_members
 from kilotar.sinks.base import ShardOptions, SinkAbout
 from kilotar.sinks.tar_shards import END, member, member_bytes
@@ -35,12 +38,17 @@ ABOUT = SinkAbout(
     summary="tars of samples, for streaming",
     folder="webdataset",
     reader="webdataset, timm (wds/), DALI, datasets.load_dataset('webdataset')",
-    snippet='webdataset.WebDataset("{folder}/imagenet1k-train-{{0000..1023}}.tar")',
+    snippet='timm.data.create_dataset("wds/", root="{folder}", split="train", is_training=True, batch_size=256)',
     side_bytes=90,
     shards=True,
 )
 _NAMES = {Split.TRAIN: ("train", 4, 1024), Split.VAL: ("validation", 2, 64), Split.TEST: ("test", 3, 128)}
-_IMAGES_A_SHARD = 1252  # of the published 1024 shards of train; fewer images get fewer shards
+_INDEX = "__index__"
+_IMAGES_A_SHARD = {
+    Split.TRAIN: 1251,
+    Split.VAL: 781,
+    Split.TEST: 781,
+}  # of the published ones; fewer images, fewer shards
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +87,7 @@ def count(split: Split, sizes: Sequence[int], options: Options) -> int:
     usual = _NAMES[split][2]
     if options.shards and split is Split.TRAIN:
         return options.shards
-    return max(1, min(usual, round(len(sizes) / _IMAGES_A_SHARD)))
+    return max(1, min(usual, round(len(sizes) / _IMAGES_A_SHARD[split])))
 
 
 def path(split: Split, number: int, count: int) -> str:
@@ -92,34 +100,35 @@ def encode(
     items: Iterable[Item], shard: Shard, collection: Collection, options: Options
 ) -> Iterator[bytes | memoryview]:
     """Give the tar of a shard."""
+    with_boxes = collection.boxes is not None
     for item in items:
         key = item.sample.key
         yield from member(f"{key}.jpg", item.data)
-        for ending, data in _beside(item.sample, item.label):
+        for ending, data in _beside(item.sample, item.label, with_boxes):
             yield from member(f"{key}.{ending}", data)
     yield END
 
 
-def _beside(sample: Sample, label: int) -> Iterator[tuple[str, bytes]]:
+def _beside(sample: Sample, label: int, with_boxes: bool) -> Iterator[tuple[str, bytes]]:
     """Give what stands beside the image: ending and content."""
     yield "cls", str(label).encode("ascii")
-    facts: dict[str, object] = {"label": label, "filename": sample.name, "wnid": sample.wnid}
-    if sample.boxes:
-        facts["boxes"] = [[box.xmin, box.ymin, box.xmax, box.ymax] for box in sample.boxes]
-        facts["box_wnids"] = [box.wnid for box in sample.boxes]
+    facts = {"label": label, "filename": sample.name, "wnid": sample.wnid}
     yield "json", json.dumps(facts, sort_keys=True, separators=(",", ":")).encode("ascii")
+    if with_boxes:
+        lines = (f"{box.wnid} {box.xmin} {box.ymin} {box.xmax} {box.ymax}\n" for box in sample.boxes)
+        yield "boxes.txt", "".join(lines).encode("ascii")
 
 
 def finish(collection: Collection, out: OutFolder, options: Options) -> tuple[Written, ...]:
     """Write the indexes of all readers."""
-    written = [
-        out.publish("_info.json", [_dump(_info(collection))]),
-        out.publish("wids.json", [_dump(_wids(collection))]),
-    ]
+    written = [out.publish("_info.json", [_dump(_info(collection))])]
+    for table in collection.tables:
+        shards = [fact for fact in collection.shards if fact.shard.split is table.split]
+        written.append(out.publish(f"{_INDEX}/wids-{_NAMES[table.split][0]}.json", [_dump(_wids(shards))]))
     ranks = {wnid: rank for rank, wnid in enumerate(collection.classes)}
     for fact in collection.shards if options.idx else ():
         lines = _idx(fact.shard, collection, ranks)
-        written.append(out.publish(f"idx/{fact.shard.path.removesuffix('.tar')}.idx", lines))
+        written.append(out.publish(f"{_INDEX}/{fact.shard.path.removesuffix('.tar')}.idx", lines))
     return tuple(written)
 
 
@@ -144,8 +153,8 @@ def _info(collection: Collection) -> dict[str, Any]:
     return {"name": "imagenet1k", "splits": splits, "label_order": "sorted-wnid, 0-based", "wnids": classes}
 
 
-def _wids(collection: Collection) -> dict[str, Any]:
-    shards = [{"url": f.shard.path, "nsamples": len(f.shard.rows), "filesize": f.size_bytes} for f in collection.shards]
+def _wids(facts: Iterable[ShardFact]) -> dict[str, Any]:
+    shards = [{"url": f"../{f.shard.path}", "nsamples": len(f.shard.rows), "filesize": f.size_bytes} for f in facts]
     return {"__kind__": "wids-shard-index-v1", "wids_version": 1, "shardlist": shards}
 
 
@@ -154,7 +163,7 @@ def _idx(shard: Shard, collection: Collection, ranks: dict[str, int]) -> Iterato
     yield f"v1.2 {len(shard.rows)}\n".encode("ascii")
     at = 0
     for sample in collection.samples(shard):
-        beside = _beside(sample, ranks.get(sample.wnid, -1))
+        beside = _beside(sample, ranks.get(sample.wnid, NO_LABEL), collection.boxes is not None)
         words = []
         for ending, size in (("jpg", sample.at.size_bytes), *((ending, len(data)) for ending, data in beside)):
             words.append(f"{ending} {at + 512} {size} {sample.key}.{ending}")
