@@ -289,3 +289,18 @@ def test_of_a_symbolic_link_the_file_is_taken(published: Published, train: Path,
     taken = root / "archives" / train.name
     assert not taken.is_symlink() and taken.read_bytes() == train.read_bytes()
     assert (foreign / train.name).is_symlink()
+
+
+def test_the_same_file_again_is_read_again_and_keeps_what_came_meanwhile(
+    published: Published, train: Path, foreign: Path, root: Path
+) -> None:
+    given = lacking(train, foreign / f"{train.name}.part", 0, 256 << 10)
+    first = fact(adopt(published, given, root))
+    part = root / "archives" / f"{train.name}.part"
+    is_shared = part.samefile(given)
+    kilotar.get(root, **published.wish("http", classes=published.wnids[:1], splits=("train",)))
+
+    again = fact(adopt(published, part, root))
+
+    assert again.proved > first.proved
+    assert (given.stat().st_ino == part.stat().st_ino) == is_shared

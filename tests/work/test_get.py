@@ -124,3 +124,20 @@ def test_the_state_of_a_download_is_known_without_asking_anybody(published: Publ
 
     assert fact.name.endswith("train.tar") and 0 < fact.proved < fact.pieces
     assert 0 < fact.landed_bytes < fact.size_bytes and fact.positions == 1
+
+
+@pytest.mark.parametrize("verb", ["get", "index", "prepare"])
+def test_an_archive_without_a_torrent_comes_from_its_address_and_is_proved_whole(
+    published: Published, root: Path, tmp_path: Path, verb: str
+) -> None:
+    toml = tmp_path / "plain.toml"
+    lines = published.demo.toml.read_text("utf-8").splitlines(keepends=True)
+    toml.write_text("".join(line for line in lines if not line.startswith(("infohash", "torrent_site"))), "utf-8")
+    wish = published.wish("http", edition=str(toml), splits=("val",))
+
+    (archive,) = getattr(kilotar, verb)(root, **wish).archives
+    (fact,) = kilotar.get(root, **wish).downloads
+
+    assert archive.published and archive.algorithm not in ("", "btih")
+    assert (fact.proved, fact.brought) == (fact.pieces, ())
+    assert Path(fact.path).read_bytes() == (published.tiny.folder / fact.name).read_bytes()

@@ -134,7 +134,8 @@ class _Mending:
         torrent = find_metadata(about, self.edition, self.fetching, self.workspace, self.emit)
         if torrent is None:
             raise MetadataMissing(
-                f"{about.name} has no torrent, so its pieces are not known", fix="fetch it whole again: kilotar get"
+                f"{about.name} has no torrent, so its pieces are not known",
+                fix="kilotar verify ROOT compares it whole; where it is wrong, remove it and kilotar get --from http",
             )
         return torrent
 
