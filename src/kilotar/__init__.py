@@ -66,7 +66,7 @@ def __getattr__(name: str) -> object:
 
 
 class Wish(TypedDict, total=False):
-    """The keywords of `prepare`, `plan`, `why`, `index` and `get`; what is left out has the default of `Request`.
+    """The keywords of `prepare`, `export`, `plan`, `why`, `index` and `get`; defaults are those of `Request`.
 
     `fetching` says how archives that are nowhere are fetched: `Fetching()` from peers and web servers,
     `Fetching(way="http")` from web servers alone.
@@ -100,6 +100,29 @@ def prepare(root: Path | str, *, on_event: OnEvent = ignore, **wish: Unpack[Wish
     from kilotar.work import prepare as verb
 
     return verb.prepare(_request(root, wish), on_event)
+
+
+def export(
+    root: Path | str,
+    *names: str,
+    order: str = "",
+    seed: int | None = None,
+    shards: int | None = None,
+    on_event: OnEvent = ignore,
+    **wish: Unpack[Wish],
+) -> Report:
+    """Write formats from the archives that `root` remembers; the same call again resumes.
+
+    Args:
+        names: of formats; see `find_sinks`.
+        order, seed, shards: choices of every format named that has them, "" and None for the format's own.
+        wish: as for `prepare`.
+    Raises: LayoutRefused where the root knows no archives; UsageError for a choice that no format has; as `prepare`.
+    """
+    from kilotar.work import export as verb
+
+    wish["formats"] = names or wish.get("formats", ())
+    return verb.export(_request(root, wish), verb.Shared(order, seed, shards), on_event)
 
 
 def plan(root: Path | str, *, on_event: OnEvent = ignore, **wish: Unpack[Wish]) -> Forecast:

@@ -20,6 +20,7 @@ __all__ = ["build_app", "main"]
 
 COMMANDS = (
     ("make:prepare", "Verify the archives and write the formats you want; the same command again resumes."),
+    ("export:export", "Write more formats from the archives that this root remembers."),
     ("make:get", "Fetch the archives and prove every piece; the same command again resumes."),
     ("make:plan", "Show what prepare would read, write and need; change nothing."),
     ("files:adopt", "Take an archive that another program fetched, whole or in part."),

@@ -1,0 +1,68 @@
+"""`export`: more formats from the archives that a root remembers. Arguments to the library, its value to words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import kilotar
+from kilotar.events import Emit
+from kilotar.shell.commands_make import answer_report
+from kilotar.shell.flags import JOBS, Talk, listed, parse_option
+from kilotar.shell.stage import Answer, perform
+
+__all__ = ["export"]
+
+
+def export(
+    root: Path,
+    *formats: str,
+    out: Path | None = None,
+    order: Literal["", "archive", "windowed", "shuffled", "official"] = "",
+    seed: int | None = None,
+    shards: int | None = None,
+    splits: tuple[str, ...] = (),
+    classes: tuple[str, ...] = (),
+    boxes: bool = False,
+    option: tuple[str, ...] = (),
+    unverified: bool = False,
+    jobs: Annotated[int, JOBS] = 0,
+    talk: Talk = Talk(),  # noqa: B008 - frozen
+) -> int:
+    """Write more formats from the archives that this root remembers; the same command again resumes.
+
+    Args:
+        root: Folder of the data set.
+        formats: Formats to write; see `kilotar formats`.
+        out: Write the output there instead of below ROOT; for one format.
+        order: How samples follow one another in shards. Default: the format's own.
+        seed: Of the mixed orders.
+        shards: Number of shards of the training images. Default: the format's usual.
+        splits: Only these: train, val, test. Default: train and val.
+        classes: Only these classes: a subset's name, a file of wnids, or wnids.
+        boxes: Join the bounding boxes too.
+        option: An option of one format, as FORMAT.NAME=WORD; may be repeated.
+        unverified: Take archives that are not the published ones; written into the provenance.
+        jobs: Workers at once. Default: one a core, at most 4.
+    """
+    root = root.expanduser()
+
+    def work(emit: Emit) -> Answer:
+        report = kilotar.export(
+            root,
+            *listed(formats),
+            order=order,
+            seed=seed,
+            shards=shards,
+            out=out,
+            splits=listed(splits),
+            classes=listed(classes),
+            boxes=boxes,
+            options=tuple(parse_option(text) for text in listed(option)),
+            unverified=unverified,
+            jobs=jobs,
+            on_event=emit,
+        )
+        return answer_report(report)
+
+    return perform("export", talk, work, root)

@@ -1,0 +1,46 @@
+"""`kilotar export`: words to arguments, and the whole command on a tiny edition."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from kilotar.editions.tiny import make_tiny
+from tests.shell.conftest import Ended
+
+Run = Callable[..., Ended]
+
+
+def test_formats_need_no_folder_of_archives_once_a_root_is_there(kt: Run, tmp_path: Path) -> None:
+    tiny, root = make_tiny(tmp_path / "tiny"), str(tmp_path / "root")
+    kt("prepare", root, "--from", str(tiny.folder), "--edition", str(tiny.toml))
+
+    ended = kt("export", root, "lists,webdataset", "--shards", "2", "--order", "shuffled", "--seed", "5", "--boxes")
+
+    assert ended.code == 0
+    info = json.loads((tmp_path / "root/webdataset/_info.json").read_bytes())
+    assert info["splits"]["train"]["shard_lengths"] == [6, 6]
+    assert (tmp_path / "root/lists/classes.tsv").is_file()
+    assert kt("verify", root).code == 0
+
+
+def test_two_formats_may_stand_apart_and_an_option_of_one_is_passed_on(kt: Run, tmp_path: Path) -> None:
+    tiny, root = make_tiny(tmp_path / "tiny"), str(tmp_path / "root")
+    kt("index", root, "--from", str(tiny.folder), "--edition", str(tiny.toml))
+
+    ended = kt("export", root, "lists", "webdataset", "--splits", "val", "--option", "webdataset.idx=no", "--json")
+
+    assert [output["name"] for output in json.loads(ended.out)["outputs"]] == ["lists", "webdataset"]
+    assert not list((tmp_path / "root").rglob("*.idx"))
+
+
+def test_what_cannot_be_done_is_told_with_its_code(kt: Run, tmp_path: Path) -> None:
+    root = str(tmp_path / "root")
+    nowhere, nothing, order = (
+        kt("export", root, "webdataset"),
+        kt("export", root),
+        kt("export", root, "webdataset", "--order", "up"),
+    )
+    assert (nowhere.code, nothing.code, order.code) == (8, 2, 2)
+    assert "kilotar prepare" in nowhere.err
