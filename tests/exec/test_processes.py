@@ -28,7 +28,7 @@ from kilotar.exec.processes import ProcessExecutor
 from tests.need import need, need_tool
 
 BOUND_S = 60.0
-NOBODY = 65534
+NOBODY = 64123  # nobody else runs as this user, so that a limit on processes counts ours alone
 QUICK = WorkerLimits(item_s=1.0, start_s=30.0)
 ROOT = Path(__file__).parents[2]
 
