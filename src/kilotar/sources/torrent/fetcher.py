@@ -38,7 +38,7 @@ ROOM_BYTES = 16 << 20
 RETRY_S = 30.0
 RECONNECT_S = 10.0
 LOST_TIMES = 3
-GOODBYE_S = 2.0  # as long as settings let a tracker have
+GOODBYE_S = 2.0  # as long as the settings let a tracker have
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -274,9 +274,8 @@ class SwarmFetcher:
         if not self._is_away:
             self._session.remove_torrent(self._handle)
             self._removed.wait(max(0.0, end_s - time.monotonic()))
-        self._session = None  # the last to let go of it ends it, and frees its port
 
     def _say_goodbye(self, end_s: float) -> None:
-        """Wait for trackers to take the leave that a pause sends: the session's end waits for them with all threads."""
+        """Wait a little for trackers to take the leave that a pause sends."""
         while self.ledger.asked and time.monotonic() < end_s:
             time.sleep(0.02)

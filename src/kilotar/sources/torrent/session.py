@@ -1,8 +1,8 @@
 """The BitTorrent session of a run: one per profile, owned by one thread that reads its alerts.
 
-Rules guarded: all alerts are read by one thread, and no callback of the library enters Python; the session is dropped
-on that thread, so that a name server or tracker that hangs cannot hold up `close`; what is remembered (port, DHT,
-peers) is advice; a session does not survive a fork, so workers are spawned.
+Rules guarded: all alerts are read by one thread, and no callback of the library enters Python; a session that is done
+is silenced and never destroyed; what is remembered (port, DHT, peers) is advice; a session does not survive a fork, so
+workers are spawned.
 Source: bittorrent study 1.7 (fork, shutdown), 2.2 (alerts).
 """
 
@@ -24,7 +24,7 @@ from kilotar.model.profile import ClientOptions, Profile
 from kilotar.sources.torrent.facts import Ledger
 from kilotar.sources.torrent.fetcher import SwarmFetcher
 from kilotar.sources.torrent.keeping import keep, kept
-from kilotar.sources.torrent.library import libtorrent, trust_roots
+from kilotar.sources.torrent.library import abandon, libtorrent, trust_roots
 from kilotar.sources.torrent.listening import choose_port
 from kilotar.sources.torrent.magnet import ask_metadata
 from kilotar.sources.torrent.settings import ALERTS, session_settings
@@ -114,7 +114,7 @@ class Swarm:
         return ask_metadata(self._lt, self._session, infohash, timeout_s, asked, self._options)
 
     def _run(self) -> None:
-        """Read alerts and look after the torrents until the end; then let go of the session, which ends it."""
+        """Read alerts and look after the torrents until the end; then silence the session."""
         due_s = dict.fromkeys(self._chores, 0.0) | {self._save: time.monotonic() + SAVE_S}
         while not self._stop.is_set():
             self._session.wait_for_alert(WAIT_MS)
@@ -125,6 +125,7 @@ class Swarm:
                     due_s[chore] = time.monotonic() + every_s
                     self._safely(chore)
         self._safely(self._save)
+        abandon(self._session)
         self._session = None
 
     @property
