@@ -192,7 +192,7 @@ def test_a_setting_of_another_command_is_no_error(library: Library, kt: Run) -> 
     [
         ("job = 1\n", "did you mean jobs?"),
         ("[prepare]\njob = 1\n", "did you mean jobs?"),
-        ("[prepair]\njobs = 1\n", "did you mean prepare?"),
+        ("[prepar]\njobs = 1\n", "did you mean prepare"),
         ("no-boxes = true\n", "is not a setting"),
         ("[status]\ndeep = true\n", "is not a setting"),
         ("jobs = [\n", "is not TOML"),

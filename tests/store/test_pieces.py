@@ -242,7 +242,7 @@ def test_a_hole_is_as_good_as_the_zeros_of_a_piece_and_proves_no_content(tmp_pat
     content = CONTENT[: 2 * PIECE] + bytes(PIECE + 5)
     file = _open(tmp_path, _table(content))
 
-    file.suspect_data()
+    file.doubt()
     assert file.suspects == (2, 3)
     assert [file.recheck(piece) for piece in file.suspects] == [True, True]
     assert (file.count, file.holds_content) == (2, False)

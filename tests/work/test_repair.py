@@ -142,7 +142,7 @@ def test_of_an_archive_in_part_only_that_part_is_mended(published: Published, ro
     after = fact(report)
     assert part.name.endswith(".part") and after.path == str(part)
     assert (after.wrong, fetched(after)) == (1, PIECE)
-    assert (after.landed_bytes, after.proved) == (before.landed_bytes, before.proved)
+    assert 0 <= after.proved - before.proved <= 1  # the last piece is zeros, as is a hole
     assert kilotar.prepare(root, classes=published.wnids[2:4], splits=("train",)).splits[0].images == 60
 
 

@@ -193,13 +193,11 @@ class PieceFile:
         return False
 
     def suspect_data(self) -> None:
-        """Make suspects of the pieces that were not proved but for which the file holds data, or that are all zeros.
+        """Make suspects of the pieces that were not proved but for which the file holds data.
 
         A killed run wrote them, or another client. Without hashes nothing can be made of them.
         """
-        if not self.table.has_hashes:
-            return
-        for piece in (*self._with_data(), *self._zeros()):
+        for piece in self._with_data() if self.table.has_hashes else ():
             if self._states[piece] == _ABSENT:
                 self._states[piece] = _SUSPECT
 
@@ -210,11 +208,13 @@ class PieceFile:
         return (piece for piece in range(table.count) if table.sha1(piece) == (end if piece == last else inner))
 
     def doubt(self) -> None:
-        """Forget every proof: make suspects of all pieces for which the file holds data."""
+        """Forget every proof: make suspects of all pieces for which the file holds data, and of those of zeros."""
         with self._lock:
             self._states = bytearray(self.table.count)
             self._is_saved = False
         self.suspect_data()
+        for piece in self._zeros() if self.table.has_hashes else ():
+            self._states[piece] = _SUSPECT
 
     def read(self, piece: int) -> bytes:
         """Give the bytes of a piece as they are in the file. Raises MachineError."""

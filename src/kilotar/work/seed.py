@@ -126,7 +126,7 @@ def _offers(
         open_things.enter_context(closing(pieces))
         is_known = pieces.count > 0
         if not is_known:
-            pieces.suspect_data()
+            pieces.doubt()
         rehash(pieces, emit)
         if not is_known:
             pieces.save()
