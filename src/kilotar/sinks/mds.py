@@ -1,0 +1,202 @@
+"""MosaicML's shards, as StreamingDataset and StreamingImageNet read them.
+
+::
+
+    train/index.json        what the reader asks for first
+    train/shard.00000.mds   offsets, the columns as JSON, samples
+    train/names.tsv         name and wnid of sample i, line by line; the reader does not look at it
+    val/... test/...
+
+Columns are i (the place of the sample in its split), x (the image) and y (the label), as MosaicML's own converter of
+ImageNet has them; where boxes are wanted there are also `boxes`, a list of [xmin, ymin, xmax, ymax] in pixels, and
+`box_wnids`, the class of each.
+
+Rules guarded: bytes of images as published (22 are CMYK and one is a PNG; MosaicML's converter keeps them too, so a
+training loop converts to RGB); label -1 for test; a shard has its SHA-256 in the index, so that
+`validate_hash="sha256"` proves it. Shards hold 64 MiB in the mean, not at most: samples are dealt out by number.
+Source: mosaicml/streaming streaming/base/format/mds/{writer,encodings}.py and streaming/vision/{imagenet.py,convert}.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from kilotar.model.edition import Edition
+from kilotar.model.sample import Sample, Split
+from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, ShardFact, Written
+from kilotar.plan.order import cut
+from kilotar.sinks.base import ShardOptions, SinkAbout
+from kilotar.sinks.offset_shards import (
+    NAMES,
+    facts_of,
+    names,
+    offsets,
+    plain_path,
+    read_at,
+    read_rows,
+    reader,
+    walk_samples,
+)
+
+ABOUT = SinkAbout(
+    name="mds",
+    summary="MosaicML's shards, for streaming",
+    folder="mds",
+    reader="streaming.StreamingDataset and streaming.vision.StreamingImageNet of mosaicml-streaming",
+    snippet='streaming.vision.StreamingImageNet(local="{folder}", split="train", batch_size=256, shuffle=True)',
+    side_bytes=40,
+    shards=True,
+)
+_SHARD_BYTES = 1 << 26  # the writer's own size_limit
+_COLUMNS = (("i", "int", 8), ("x", "jpeg", None), ("y", "int", 8))  # sorted by name, as the writer does
+_BOX_COLUMNS = (("box_wnids", "json", None), ("boxes", "json", None))
+_INT = struct.Struct("<q")
+OFFICIAL: Callable[[Sample], Any] | None = None  # MosaicML's converter permutes without a seed
+
+
+@dataclass(frozen=True, slots=True)
+class Options(ShardOptions):
+    """Choices of this format.
+
+    Attributes:
+        order: see `ShardOptions`, also for seed.
+        seed:  of "windowed" and "shuffled".
+        shards: of the training images, 0 for shards of 64 MiB.
+    """
+
+
+def place(sample: Sample) -> str:
+    """Give "": images stand in shards."""
+    return ""
+
+
+def place_annotation(annotation: object) -> str:
+    """Give "": boxes are columns of the shards."""
+    return ""
+
+
+def count(split: Split, sizes: Sequence[int], options: Options) -> int:
+    """Give as many shards as make 64 MiB each."""
+    if options.shards and split is Split.TRAIN:
+        return options.shards
+    return max(1, -(-sum(sizes) // _SHARD_BYTES))
+
+
+def path(split: Split, number: int, count: int) -> str:
+    """Give `<split>/shard.<number>.mds`."""
+    return f"{split}/shard.{number:05d}.mds"
+
+
+def encode(
+    items: Iterable[Item], shard: Shard, collection: Collection, options: Options
+) -> Iterator[bytes | memoryview]:
+    """Give the bytes of a shard. Raises UsageError where it would hold 4 GiB."""
+    boxed = collection.boxes is not None
+    sizes = [_sample_bytes(sample, boxed) for sample in collection.samples(shard)]
+    yield offsets(sizes, _dump(_config(boxed)))
+    for number, item in enumerate(items, _first(collection, shard)):
+        beside = _beside(item.sample) if boxed else ()
+        lengths = (*map(len, beside), len(item.data))
+        yield b"".join((struct.pack(f"<{len(lengths)}I", *lengths), *beside, _INT.pack(number)))
+        yield item.data
+        yield _INT.pack(item.label)
+
+
+def _first(collection: Collection, shard: Shard) -> int:
+    """Give the place of a shard's first sample in its split."""
+    table = collection.table(shard.split)
+    return cut(len(table) if table is not None else 0, shard.count)[shard.number].start
+
+
+def _sample_bytes(sample: Sample, boxed: bool) -> int:
+    beside = sum(4 + len(column) for column in _beside(sample)) if boxed else 0
+    return 4 + beside + 2 * _INT.size + sample.at.size_bytes
+
+
+def _beside(sample: Sample) -> tuple[bytes, bytes]:
+    """Give the two columns of boxes."""
+    wnids = [box.wnid for box in sample.boxes]
+    sides = [[box.xmin, box.ymin, box.xmax, box.ymax] for box in sample.boxes]
+    return _dump(wnids), _dump(sides)
+
+
+def _config(boxed: bool) -> dict[str, Any]:
+    columns = (*_BOX_COLUMNS, *_COLUMNS) if boxed else _COLUMNS
+    return {
+        "column_encodings": [encoding for _, encoding, _ in columns],
+        "column_names": [name for name, _, _ in columns],
+        "column_sizes": [size for _, _, size in columns],
+        "compression": None,
+        "format": "mds",
+        "hashes": ["sha256"],
+        "size_limit": _SHARD_BYTES,
+        "version": 2,
+    }
+
+
+def _dump(content: object) -> bytes:
+    return json.dumps(content, sort_keys=True).encode("ascii")
+
+
+def finish(collection: Collection, out: OutFolder, options: Options) -> tuple[Written, ...]:
+    """Write the index and the list of names of each split."""
+    written = []
+    for split, facts in facts_of(collection):
+        written.append(out.publish(f"{split}/{NAMES}", names(collection, facts)))
+        written.append(out.publish(f"{split}/index.json", _index(facts, collection.boxes is not None)))
+    return tuple(written)
+
+
+def _index(facts: Sequence[ShardFact], boxed: bool) -> Iterator[bytes]:
+    yield b'{"shards": ['
+    for place, fact in enumerate(facts):
+        data = {
+            "basename": fact.shard.path.rpartition("/")[2],
+            "bytes": fact.size_bytes,
+            "hashes": {"sha256": fact.sha256},
+        }
+        entry = {**_config(boxed), "raw_data": data, "samples": len(fact.shard.rows), "zip_data": None}
+        yield (b", " if place else b"") + _dump(entry)
+    yield b'], "version": 2}'
+
+
+def read(folder: Path, edition: Edition) -> Iterator[Row]:
+    """Read every shard that the indexes name, in order. Raises LayoutRefused, MachineError."""
+    yield from read_rows(folder, _read_shards)
+
+
+def _read_shards(folder: Path, index: Any) -> Iterator[tuple[int, Callable[[], bytes]]]:
+    """Give the label of every sample, and what reads its image."""
+    for shard in index["shards"]:
+        path = plain_path(folder, shard["raw_data"]["basename"])
+        columns = list(zip(shard["column_names"], shard["column_sizes"], strict=True))
+        with path.open("rb") as file:
+            for start, stop in walk_samples(path, file, shard["samples"]):
+                places = _places(columns, start, stop, partial(_length_at, path, file))
+                label = int.from_bytes(read_at(path, file, *places["y"]), "little", signed=True)
+                yield label, reader(path, *places["x"])
+
+
+def _places(
+    columns: Sequence[tuple[str, int | None]], at: int, stop: int, length_at: Callable[[int], int]
+) -> dict[str, tuple[int, int]]:
+    """Give where the values of a sample begin and how long they are; the lengths of open-ended ones come first."""
+    lengths = []
+    for _, size in columns:
+        lengths.append(size or length_at(at))
+        at += 0 if size else 4
+    *starts, end = accumulate(lengths, initial=at)
+    if end != stop or min(lengths) < 0:
+        raise ValueError(f"a sample ends at byte {end}, its place at {stop}")
+    return {name: (start, length) for (name, _), start, length in zip(columns, starts, lengths, strict=True)}
+
+
+def _length_at(path: Path, file: BinaryIO, at: int) -> int:
+    return int.from_bytes(read_at(path, file, at, 4), "little")
