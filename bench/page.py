@@ -8,6 +8,7 @@ from statistics import median
 
 from bench.figures import Line, Suite, cpu_s
 from bench.page_download import download
+from bench.page_overlap import overlap
 from bench.page_subset import subset
 from bench.targets import HASHED, TAR, TORCHVISION, targets
 
@@ -18,7 +19,15 @@ GB, MB = 1e9, 1e6
 def write(path: Path, lines: list[Line]) -> None:
     """Write the page."""
     suites = {name: Suite(lines, name) for name in dict.fromkeys(line["suite"] for line in lines)}
-    parts = (head(suites), summary(suites), unpacking(suites), *(part(suites) for part in _PARTS), subset(), download())
+    parts = (
+        head(suites),
+        summary(suites),
+        unpacking(suites),
+        *(part(suites) for part in _PARTS),
+        subset(),
+        download(),
+        overlap(),
+    )
     path.write_text("\n".join("\n".join(part) for part in parts).rstrip() + "\n", encoding="utf-8")
 
 
