@@ -13,9 +13,10 @@ from typing import Any
 from tests.peers.fat import Fat
 from tests.peers.lab import OURS, Lab, Peer, until
 
-__all__ = ["OFFLINE", "Command", "kilotar"]
+__all__ = ["INSTALLED", "OFFLINE", "Command", "command", "kilotar"]
 
 OFFLINE = ("--no-dht", "--no-lsd", "--no-upnp", "--allow-private", "--offline", "--interface", OURS)
+INSTALLED = ("--allow-private", "--offline")  # what an installed client may be told
 
 
 @dataclass(slots=True)
@@ -76,10 +77,15 @@ class Command:
             raise TimeoutError(f"not in {timeout_s} s: the end of a command\n{last}\n{self.said()}") from error
 
 
-def kilotar(here: Lab, verb: str, root: Path, fat: Fat, *words: str) -> Command:
-    """Start a command on a root, with the torrents of an edition, that asks nobody outside."""
+def kilotar(here: Lab, verb: str, root: Path, fat: Fat, *words: str, network: tuple[str, ...] = OFFLINE) -> Command:
+    """Start a command that may fetch, with the torrents of an edition; it asks nobody outside."""
+    torrents = ("--torrent", str(fat.train.torrent_file), "--torrent", str(fat.val.torrent_file))
+    return command(here, verb, str(root), "--edition", str(fat.toml), *network, *torrents, *words)
+
+
+def command(here: Lab, *words: str) -> Command:
+    """Start a command."""
     number = len(list(here.folder.glob("*.log")))
     events, err = here.folder / f"{number}.events", here.folder / f"{number}.log"
-    torrents = ("--torrent", str(fat.train.torrent_file), "--torrent", str(fat.val.torrent_file))
-    line = [sys.executable, "-m", "kilotar", verb, str(root), "--edition", str(fat.toml), "--events", str(events)]
-    return Command(here.start([*line, "--json", *OFFLINE, *torrents, *words], OURS), events, err)
+    line = [sys.executable, "-m", "kilotar", *words, "--events", str(events), "--json"]
+    return Command(here.start(line, OURS), events, err)

@@ -1,4 +1,4 @@
-"""Rules: every missing piece has exactly one bringer, the swarm or one server; claims follow rates and are given back."""
+"""Rules: every missing piece has one bringer, the swarm or one server; claims follow rates and are given back."""
 
 from __future__ import annotations
 

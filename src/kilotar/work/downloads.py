@@ -25,6 +25,7 @@ from kilotar.store.positions import positions_file, read_positions
 from kilotar.store.workspace import Workspace
 from kilotar.work.engine import ProofTask
 from kilotar.work.fleet import Ways
+from kilotar.work.intact import refuse_changed, refuse_holes
 from kilotar.work.request import Fetching
 from kilotar.work.transfer import Transfer
 from kilotar.work.ways import find_metadata, plain_table, ways_to
@@ -226,7 +227,11 @@ class Downloads:
 
     def settle(self) -> tuple[Download, ...]:
         """Give archives that are whole their own name; give those that have it now. Raises MachineError."""
-        return tuple(download for download in self._open.values() if self._writable and download.pieces.finish())
+        whole = [one for one in self._open.values() if self._writable and one.is_settled]
+        for download in whole:
+            refuse_changed(download.pieces)
+            refuse_holes(download.pieces)
+        return tuple(download for download in whole if download.pieces.finish())
 
     @property
     def uses_swarm(self) -> bool:

@@ -25,12 +25,17 @@ from kilotar.plan.ladder import Diagnose, FinishTail, GiveUp, Ladder, Move, UseH
 from kilotar.plan.share import Share
 from kilotar.store.pieces import PieceFile
 from kilotar.work.fleet import Fleet, Ways
+from kilotar.work.intact import refuse_changed
+from kilotar.work.met import Met
 from kilotar.work.meter import Meter
+from kilotar.work.room import has_room
 
 __all__ = ["Cancelled", "Transfer"]
 
 TICK_S = 0.2
 FULL_DISK_S = 60.0
+ROOM_RETRY_S = 2.0
+MAKE_ROOM = "nothing is lost; make room within a minute, and the download goes on by itself"
 CHECK_THREADS = 2  # more are no faster: 2 GB/s of hashes are above what disks give
 
 Landed = Callable[[int, int], None]
@@ -67,7 +72,8 @@ class Transfer:
         self._share = Share(pieces.table.piece_bytes)
         self._is_stale = True
         self._checker: threading.Thread | None = None
-        self._full_since_s = -1.0
+        self._full_since_s = self._retry_s = -1.0
+        self._met = Met()
         self._meter = Meter(self._clock())
         pieces.on_landed = self._note
 
@@ -137,7 +143,7 @@ class Transfer:
             self._checker.join()
             self._tell_landed(on_landed)
             if not self.pieces.is_saved:
-                self.pieces.save()
+                self._save()
 
     def _turn_once(self, on_landed: Landed) -> bool:
         """Do what is due; True when the run is over."""
@@ -149,12 +155,12 @@ class Transfer:
             return True
         now_s = self._clock()
         self._meter.see(now_s, self.pieces.landed_bytes())
-        self._refuse_full_disk()
+        self._wait_for_room(now_s)
         self._redistribute(now_s)
         if self._meter.is_look_due(now_s):
             self._look(now_s)
         if self._meter.is_save_due(self._clock(), self.pieces.landed_bytes()):
-            self.pieces.save()
+            self._save()
         return False
 
     def _tell_landed(self, on_landed: Landed) -> None:
@@ -198,11 +204,13 @@ class Transfer:
 
     def _look(self, now_s: float) -> None:
         """Tell how it goes, and let the ladder judge it."""
+        refuse_changed(self.pieces)
         self._progress()
         verified, wanted = self._amounts()
         if verified >= wanted:
             return  # nobody knows yet what is wanted, or it is all there
         swarm, http = self._fleet.facts()
+        self._met.see(swarm, http)
         known = wanted if self._is_all_wanted else 0
         for move in self._ladder.on(now_s, verified, swarm, http, wanted_bytes=known):
             self._perform(move)
@@ -216,6 +224,7 @@ class Transfer:
             case UseHttp(why):
                 self._fleet.use_servers()
             case FinishTail(why):
+                self._fleet.use_reserve()
                 self._fleet.use_servers()
                 self._told(Trouble("slow-end", self.pieces.table.name, why, "nothing is to be done"))
             case Diagnose(why):
@@ -241,7 +250,7 @@ class Transfer:
             return HttpFailed(f"{name} could not be fetched", seen=why, fix=f"run the same command later; {kept}")
         return NoPeers(
             f"no way to the bytes of {name}",
-            seen=why,
+            seen=f"{why}: {self._met}",
             fix=f"kilotar doctor shows the broken link; --from http, --proxy, --torrent are other ways; {kept}",
         )
 
@@ -253,18 +262,30 @@ class Transfer:
             self._full_since_s = self._clock()
         self._emit(trouble)
 
-    def _refuse_full_disk(self) -> None:
-        """End the run where a disk stays full. Raises DiskFull."""
+    def _wait_for_room(self, now_s: float) -> None:
+        """Go on where a full disk has room again. Raises DiskFull where it has none for a minute."""
         if self._full_since_s < 0:
             return
-        if self._meter.last_rise_s > self._full_since_s:
-            self._full_since_s = -1.0
-        elif self._clock() - self._full_since_s > FULL_DISK_S:
+        waited_s = now_s - max(self._full_since_s, self._meter.last_rise_s)
+        if waited_s > FULL_DISK_S:
             raise DiskFull(
                 f"the disk of {self.pieces.path} is full",
                 seen=f"{self.pieces.count} of {self.pieces.table.count} pieces are there, and nothing is damaged",
                 fix="make room and run the same command again",
             )
+        if now_s >= self._retry_s and has_room(self.pieces):
+            self._retry_s = now_s + ROOM_RETRY_S
+            self._is_stale = True  # a source that rests begins again with its next wish
+            if self._meter.last_rise_s > self._full_since_s:
+                self._full_since_s = -1.0
+
+    def _save(self) -> None:
+        """Keep the proofs; where the disk is full that can wait, since pieces without a bit are read again."""
+        try:
+            self.pieces.save()
+        except DiskFull as error:
+            if self._full_since_s < 0:
+                self._told(Trouble("disk-full", self.pieces.table.name, str(error), MAKE_ROOM))
 
     def _check_disk(self) -> None:
         """Read what may be on the disk already: what a killed run wrote, or somebody touched since."""

@@ -2,7 +2,7 @@
 
 Rules guarded: peers are libtorrent's (or an installed client's), web seeds are ours: no address is given to two; an
 address of the edition is held back where a swarm was asked for, since most want a log-in; what a person named comes
-first.
+first; beside an installed client, which fetches whole archives only, all addresses are held back.
 """
 
 from __future__ import annotations
@@ -112,7 +112,10 @@ def ways_to(about: Archive, torrent: Torrent | None, fetching: Fetching, workspa
         )
     servers = _servers(seeds if torrent else seeds[:1], fetching)
     swarm = _swarm(torrent, fetching, workspace) if uses_swarm and torrent else None
-    return Ways(swarm, servers, _servers(origin, fetching), silence_troubles)
+    reserve = _servers(origin, fetching)
+    if swarm and fetching.client:  # it fetches all or nothing, so that web servers come when it brings nothing
+        servers, reserve = {}, {**servers, **reserve}
+    return Ways(swarm, servers, reserve, silence_troubles)
 
 
 def _servers(urls: tuple[str, ...], fetching: Fetching) -> Mapping[str, MakeServer]:
