@@ -137,8 +137,9 @@ def formats_page() -> str:
         rows += [f"## {about.name}", f"{about.summary.rstrip('.')}.", f"- written to: {place}"]
         rows[-1] += f"\n- read by: {about.reader}" if about.reader else ""
         rows[-1] += f"\n- needs: {', '.join(about.needs)}" if about.needs else ""
+        rows[-1] += f"\n- bytes: the same for the same release of {about.stamped}" if about.stamped else ""
         options = ", ".join(f"`{about.name}.{field.name}`" for field in fields(sink.Options))
-        rows[-1] += f"\n- options (yes or no): {options}" if options else ""
+        rows[-1] += f"\n- options: {options}" if options else ""
     return "\n\n".join(rows) + "\n"
 
 

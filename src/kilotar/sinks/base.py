@@ -56,6 +56,7 @@ class SinkAbout:
         snippet: a line of code that uses it, with {folder}; "" for none.
         side_bytes: size of its side files for each image, measured at full size; for the plan.
         shards:  whether it is a `ShardSink`.
+        stamped: package whose release shows in the bytes, so that they are the same for the same release; "" for none.
     """
 
     name: str
@@ -68,6 +69,7 @@ class SinkAbout:
     snippet: str = ""
     side_bytes: int = 0
     shards: bool = False
+    stamped: str = ""
 
 
 class DataclassLike(Protocol):

@@ -1,0 +1,244 @@
+"""Parquet with images inside, as the Hugging Face hub keeps ImageNet, with the card that names its classes.
+
+::
+
+    README.md                                  the card: features, names of classes, which files are which split
+    data/train-00000-of-00294.parquet ...      validation 14, test 28: 500 MB of images each
+        image{bytes, path}, label              and boxes, box_wnids where boxes are wanted
+
+Rules guarded: bytes of images as published (22 are CMYK and one is a PNG under its published name); `path` is the
+published file name; label -1 for test; names of classes are told apart where they are equal ("crane", "crane2");
+a row group is 100 images, so that memory is bounded for writer and reader alike; no statistics or dictionaries of
+image bytes. Boxes are xmin, ymin, xmax, ymax in pixels, as in the XML.
+The library writes its release into every file: bytes are the same for the same release of pyarrow. What is the same
+for all of them is the sequence of rows.
+Source: huggingface/datasets features/image.py, arrow_dataset.py and config.py; the card of ILSVRC/imagenet-1k. That
+copy's `path` has the wnid behind the name; `read` takes it off.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from kilotar.errors import LayoutRefused
+from kilotar.model.edition import Edition
+from kilotar.model.sample import NO_LABEL, Box, Sample, Split
+from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, Written
+from kilotar.sinks.base import ShardOptions, SinkAbout
+from kilotar.sinks.parquet_rows import open_table, walk_rows
+from kilotar.sinks.rows import text
+from kilotar.sinks.trees import file_names
+
+ABOUT = SinkAbout(
+    name="parquet",
+    summary="Parquet tables with images inside, and the card of a Hugging Face dataset",
+    folder="parquet",
+    needs=("pyarrow",),
+    reader="datasets.load_dataset, DuckDB, Polars, pandas, Spark",
+    snippet='datasets.load_dataset("{folder}", split="train")',
+    side_bytes=40,
+    shards=True,
+    stamped="pyarrow",
+)
+OFFICIAL: Callable[[Sample], Any] | None = None  # the hub's copy has the order of its archives
+_NAMES = {Split.TRAIN: "train", Split.VAL: "validation", Split.TEST: "test"}
+_SHARD_BYTES = 500_000_000
+_GROUP_ROWS = 100
+_FILE = re.compile(r"(train|validation|test)-\d{5}-of-\d{5}(-[0-9a-f]+)?\.parquet")
+_HUB_NAME = re.compile(r"(.+_\d+)_n\d{8}(\.JPEG)")  # n01440764_10026_n01440764.JPEG
+
+
+@dataclass(frozen=True, slots=True)
+class Options(ShardOptions):
+    """Choices of this format.
+
+    Attributes:
+        order: see `ShardOptions`, also for seed.
+        seed:  of "windowed" and "shuffled".
+        shards: of the training images, 0 for shards of 500 MB.
+    """
+
+
+def place(sample: Sample) -> str:
+    """Give "": images stand in shards."""
+    return ""
+
+
+def place_annotation(annotation: object) -> str:
+    """Give "": boxes are columns of the shards."""
+    return ""
+
+
+def count(split: Split, sizes: Sequence[int], options: Options) -> int:
+    """Give as many shards as make 500 MB of images each: 294, 14 and 28 for whole splits."""
+    if options.shards and split is Split.TRAIN:
+        return options.shards
+    return max(1, -(-sum(sizes) // _SHARD_BYTES))
+
+
+def path(split: Split, number: int, count: int) -> str:
+    """Give `data/<split>-<number>-of-<count>.parquet`."""
+    return f"data/{_NAMES[split]}-{number:05d}-of-{count:05d}.parquet"
+
+
+def encode(
+    items: Iterable[Item], shard: Shard, collection: Collection, options: Options
+) -> Iterator[bytes | memoryview]:
+    """Give the bytes of a shard, a row group at a time."""
+    import pyarrow
+    from pyarrow import parquet
+
+    schema = _schema(collection)
+    drain = _Drain()
+    file, listed = pyarrow.PythonFile(drain, "w"), ["image.path", "label"]
+    with parquet.ParquetWriter(
+        file, schema, compression="none", use_dictionary=["label"], write_statistics=listed
+    ) as writer:
+        rows = iter(items)
+        while group := [_row(item, collection.boxes is not None) for item in islice(rows, _GROUP_ROWS)]:
+            writer.write_table(pyarrow.Table.from_pylist(group, schema), row_group_size=_GROUP_ROWS)
+            yield from drain.take()
+    yield from drain.take()
+
+
+class _Drain:
+    """A file that keeps what is written until it is taken."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self._kept: list[bytes] = []
+        self._at = 0
+
+    def write(self, data: bytes) -> int:
+        self._kept.append(bytes(data))
+        self._at += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        return self._at
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def close(self) -> None:
+        """What was written can still be taken."""
+
+    def take(self) -> list[bytes]:
+        taken, self._kept = self._kept, []
+        return taken
+
+
+def _row(item: Item, with_boxes: bool) -> dict[str, object]:
+    row: dict[str, object] = {"image": {"bytes": bytes(item.data), "path": item.sample.name}, "label": item.label}
+    if with_boxes:
+        row["boxes"] = [_sides(box) for box in item.sample.boxes]
+        row["box_wnids"] = [box.wnid for box in item.sample.boxes]
+    return row
+
+
+def _sides(box: Box) -> list[int]:
+    return [box.xmin, box.ymin, box.xmax, box.ymax]
+
+
+def _schema(collection: Collection) -> Any:
+    import pyarrow as pa
+
+    columns = [("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])), ("label", pa.int64())]
+    if collection.boxes is not None:
+        columns += [("boxes", pa.list_(pa.list_(pa.int64(), 4))), ("box_wnids", pa.list_(pa.string()))]
+    ours = {"edition": collection.edition.name, "label_order": "sorted-wnid, 0-based", "wnids": collection.classes}
+    hub = {"info": {"features": _features(collection)}}
+    return pa.schema(columns, metadata={"huggingface": json.dumps(hub), "kilotar": json.dumps(ours)})
+
+
+def _features(collection: Collection) -> dict[str, object]:
+    """Give the types of the columns as `datasets` writes them; "Sequence" is known to all its releases."""
+    features: dict[str, object] = {
+        "image": {"_type": "Image"},
+        "label": {"names": _class_names(collection), "_type": "ClassLabel"},
+    }
+    if collection.boxes is not None:
+        sides = {"feature": {"dtype": "int64", "_type": "Value"}, "length": 4, "_type": "Sequence"}
+        features["boxes"] = {"feature": sides, "_type": "Sequence"}
+        features["box_wnids"] = {"feature": {"dtype": "string", "_type": "Value"}, "_type": "Sequence"}
+    return features
+
+
+def _class_names(collection: Collection) -> list[str]:
+    """Give the words of each class by its label, numbered from the second of equal ones on."""
+    seen: Counter[str] = Counter()
+    names = []
+    for wnid in collection.classes:
+        words = collection.edition.by_wnid[wnid].words
+        seen[words] += 1
+        names.append(words if seen[words] == 1 else f"{words}{seen[words]}")
+    return names
+
+
+def finish(collection: Collection, out: OutFolder, options: Options) -> tuple[Written, ...]:
+    """Write the card."""
+    return (out.publish("README.md", text(f"{line}\n" for line in _card(collection))),)
+
+
+def _card(collection: Collection) -> Iterator[str]:
+    yield from ("---", "configs:", "- config_name: default", "  data_files:")
+    for table in collection.tables:
+        yield from (f"  - split: {_NAMES[table.split]}", f"    path: data/{_NAMES[table.split]}-*")
+    yield from ("dataset_info:", "  features:", "  - name: image", "    dtype: image", "  - name: label")
+    yield from ("    dtype:", "      class_label:", "        names:")
+    yield from (f"          '{label}': {json.dumps(name)}" for label, name in enumerate(_class_names(collection)))
+    if collection.boxes is not None:
+        yield from ("  - name: boxes", "    list:", "      list: int64", "      length: 4")
+        yield from ("  - name: box_wnids", "    list: string")
+    yield "  splits:"
+    for table in collection.tables:
+        facts = [fact for fact in collection.shards if fact.shard.split is table.split]
+        yield from (f"  - name: {_NAMES[table.split]}", f"    num_bytes: {sum(fact.size_bytes for fact in facts)}")
+        yield f"    num_examples: {len(table)}"
+    total = sum(fact.size_bytes for fact in collection.shards)
+    yield from (f"  download_size: {total}", f"  dataset_size: {total}", "---", "")
+    yield f"Images of {collection.edition.name}, bytes as published. Labels: rank of the sorted wnids, from 0."
+
+
+def read(folder: Path, edition: Edition) -> Iterator[Row]:
+    """Read every table below `data`, by name; those of the hub's copy too.
+
+    Raises: LayoutRefused; MissingExtra; MachineError.
+    """
+    found = [(match, name) for name in file_names(folder / "data") if (match := _FILE.fullmatch(name))]
+    if not found:
+        raise LayoutRefused(f"{folder} holds no Parquet of images", seen="there is no data/train-00000-of-*.parquet")
+    splits = {name: split for split, name in _NAMES.items()}
+    for match, name in found:
+        yield from _read_table(folder / "data" / name, splits[match[1]], edition)
+
+
+def _read_table(path: Path, split: Split, edition: Edition) -> Iterator[Row]:
+    with open_table(path) as table:
+        wnids = _wnids(path, table.schema_arrow.metadata or {}, edition)
+        for name, label, read_image in walk_rows(path, table):
+            if name is None or label is None or not NO_LABEL <= label < len(wnids):
+                raise LayoutRefused(f"{path} has a row without name or label", seen=f"{name}, {label}")
+            hub = _HUB_NAME.fullmatch(name)
+            yield Row(split, hub[1] + hub[2] if hub else name, wnids[label] if label >= 0 else "", label, read_image)
+
+
+def _wnids(path: Path, metadata: Mapping[bytes, bytes], edition: Edition) -> tuple[str, ...]:
+    """Give the class of each label: as we noted it, or all of the edition's in the hub's copy."""
+    if b"kilotar" not in metadata:
+        return tuple(synset.wnid for synset in edition.classes)
+    try:
+        wnids = tuple(json.loads(metadata[b"kilotar"])["wnids"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise LayoutRefused(f"{path} does not say its classes", seen=str(error)) from error
+    if not set(wnids) <= edition.by_wnid.keys():
+        raise LayoutRefused(f"{path} has classes that {edition.name} has not", seen=str(wnids)[:80])
+    return wnids

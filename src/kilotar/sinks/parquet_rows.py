@@ -1,0 +1,71 @@
+"""Rows of a table of images, read back a row group at a time.
+
+Rules guarded: names and labels are read without the images; images of one row group are read once, when the first of
+them is asked for, and go with the last row that knows them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+from kilotar.errors import LayoutRefused, MissingExtra, storage_error
+
+__all__ = ["open_table", "walk_rows"]
+
+
+@contextmanager
+def open_table(path: Path) -> Iterator[Any]:
+    """Open a table of images as a `pyarrow.parquet.ParquetFile`.
+
+    Raises: LayoutRefused for what is none, also while it is read; MissingExtra; MachineError.
+    """
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise MissingExtra("reading Parquet needs pyarrow", seen=str(error), fix="pip install pyarrow") from error
+    try:
+        with parquet.ParquetFile(path) as table:
+            yield table
+    except pyarrow.ArrowException as error:
+        raise LayoutRefused(f"{path} is no Parquet of images", seen=str(error)[:200]) from error
+    except OSError as error:
+        raise storage_error(error, f"read {path}") from error
+
+
+def walk_rows(path: Path, table: Any) -> Iterator[tuple[str | None, int | None, Callable[[], bytes]]]:
+    """Give file name, label and what reads the image of every row of an open table, also when it is closed.
+
+    Raises: pyarrow's errors, for `open_table`; LayoutRefused.
+    """
+    columns = (table.schema.column(at).path for at in range(len(table.schema)))
+    missing = {"image.bytes", "image.path", "label"}.difference(columns)
+    if missing:
+        raise LayoutRefused(f"{path} has no images", seen=f"no column {' and '.join(sorted(missing))}")
+    for number in range(table.num_row_groups):
+        group = _Group(path, number)
+        listed = table.read_row_group(number, columns=["image.path", "label"])
+        names = listed["image"].combine_chunks().field("path").to_pylist()
+        for row, (name, label) in enumerate(zip(names, listed["label"].to_pylist(), strict=True)):
+            yield name, label, partial(group.image, row)
+
+
+class _Group:
+    """The images of one row group."""
+
+    def __init__(self, path: Path, number: int) -> None:
+        self._path = path
+        self._number = number
+
+    @cached_property
+    def _images(self) -> Any:
+        with open_table(self._path) as table:
+            group = table.read_row_group(self._number, columns=["image.bytes"])
+        return group["image"].combine_chunks().field("bytes")
+
+    def image(self, row: int) -> bytes:
+        return bytes(self._images[row].as_py())
