@@ -55,8 +55,10 @@ class Fetching:
     def client_options(self) -> ClientOptions:
         return replace(self.swarm, allow_private=self.swarm.allow_private or self.allow_private)
 
-    def http_options(self) -> HttpOptions:
-        return replace(self.http, allow_private=self.http.allow_private or self.allow_private)
+    def http_options(self, *, is_trusted: bool = True) -> HttpOptions:
+        """Give how web servers are asked; one that is not trusted gets neither cookie nor headers."""
+        own = self.http if is_trusted else replace(self.http, cookie="", headers=())
+        return replace(own, allow_private=own.allow_private or self.allow_private)
 
     def urls_of(self, about: Archive) -> tuple[str, ...]:
         """Give the addresses that were named for an archive: those that end in its name, or do not name a tar."""

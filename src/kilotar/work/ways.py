@@ -17,7 +17,7 @@ from kilotar.model.pieces import PieceTable, Torrent
 from kilotar.model.profile import FIRST, Profile
 from kilotar.parse.address import plain_url
 from kilotar.sources.aria2 import aria2
-from kilotar.sources.http import HttpFetcher, probe
+from kilotar.sources.http import HttpFetcher, HttpOptions, probe
 from kilotar.sources.metadata import (
     Place,
     Wanted,
@@ -68,7 +68,9 @@ def _places(about: Archive, edition: Edition, fetching: Fetching, workspace: Wor
     if edition.torrent_site and not fetching.offline:
         places.append(
             site_place(
-                edition.torrent_site, about.infohash, lambda url, most: fetch_page(url, most, fetching.http_options())
+                edition.torrent_site,
+                about.infohash,
+                lambda url, most: fetch_page(url, most, fetching.http_options(is_trusted=False)),
             )
         )
     if fetching.way == "torrent" and not fetching.client:
@@ -88,8 +90,8 @@ def plain_table(about: Archive, fetching: Fetching) -> PieceTable:
     """Give the pieces of an archive whose hashes nobody knows. Raises HttpFailed where its length is not known."""
     if about.size_bytes:
         return PieceTable.plain(about.name, about.size_bytes)
-    for url in (*fetching.urls, *about.urls):
-        size_bytes = probe(url, fetching.http_options()).size_bytes
+    for url in (*fetching.urls_of(about), *about.urls):
+        size_bytes = probe(url, _options(url, about, fetching)).size_bytes
         if size_bytes:
             return PieceTable.plain(about.name, size_bytes)
     raise HttpFailed(
@@ -110,17 +112,25 @@ def ways_to(about: Archive, torrent: Torrent | None, fetching: Fetching, workspa
             seen="neither the edition nor its torrent names one",
             fix="--url URL",
         )
-    servers = _servers(seeds if torrent else seeds[:1], fetching)
+    servers = _servers(seeds if torrent else seeds[:1], about, fetching)
     swarm = _swarm(torrent, fetching, workspace) if uses_swarm and torrent else None
-    reserve = _servers(origin, fetching)
+    reserve = _servers(origin, about, fetching)
     if swarm and fetching.client:  # it fetches all or nothing, so that web servers come when it brings nothing
         servers, reserve = {}, {**servers, **reserve}
     return Ways(swarm, servers, reserve, silence_troubles)
 
 
-def _servers(urls: tuple[str, ...], fetching: Fetching) -> Mapping[str, MakeServer]:
+def _options(url: str, about: Archive, fetching: Fetching) -> HttpOptions:
+    """Give how an address is asked: cookie and headers are for what the person named, else for what the edition does.
+
+    Never for the web seeds of a torrent: its infohash does not vouch for them.
+    """
+    return fetching.http_options(is_trusted=url in (fetching.urls_of(about) or about.urls))
+
+
+def _servers(urls: tuple[str, ...], about: Archive, fetching: Fetching) -> Mapping[str, MakeServer]:
     def maker(url: str) -> MakeServer:
-        return lambda pieces, tell: HttpFetcher(url, pieces, fetching.http_options(), tell)
+        return lambda pieces, tell: HttpFetcher(url, pieces, _options(url, about, fetching), tell)
 
     return {plain_url(url): maker(url) for url in dict.fromkeys(urls)}
 
