@@ -16,7 +16,9 @@ from kilotar.errors import HttpFailed, NoPeers
 from kilotar.events import Event, Outcome, Progress, ignore
 from kilotar.model.report import Report
 from kilotar.parse.torrent import write_torrent
+from kilotar.plan.order import order_rows
 from kilotar.work.demo_swarm import LOOPBACK, DemoSwarm, open_demo_swarm
+from kilotar.work.early_shards import can_be_early
 from kilotar.work.prepare import plan, prepare
 from kilotar.work.request import Fetching, Request
 from kilotar.work.verify import parse_level, verify
@@ -201,3 +203,32 @@ def test_a_plan_says_what_would_be_fetched_and_fetches_nothing(demo: DemoSwarm, 
     assert forecast.steps[0].name == "get tiny_img_train.tar"
     assert forecast.steps[0].write_bytes == load_edition(str(demo.toml)).archives[0].size_bytes
     assert not root.exists()
+
+
+def shards(root: Path) -> dict[str, bytes]:
+    folder = root / "webdataset"
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.mark.parametrize("order", ["archive", "windowed", "official"])
+def test_shards_of_an_arriving_archive_are_those_of_the_local_one(
+    big: Tiny, demo: DemoSwarm, root: Path, order: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(order_rows.__globals__, "WINDOW_ROWS", 64)
+    monkeypatch.setitem(can_be_early.__globals__["_WINDOWS"], "windowed", 64)
+    options = (("webdataset", "order", order), ("webdataset", "shards", "7"))
+    both = {"formats": ("webdataset",), "options": options, "splits": ("train", "val")}
+
+    if order != "official":  # which begins with any image of all, so the archive must be whole
+
+        def fetch_first(*all_of_it: object) -> None:
+            raise AssertionError("the shards were to be written while the archive arrives")
+
+        monkeypatch.setitem(prepare.__globals__, "fetch_archives", fetch_first)
+    report, _ = run(wish(demo, root, **both))
+    local = Request(root / "local", source=big.folder, edition=str(big.toml), **both)  # type: ignore[arg-type]
+    prepare(local, ignore)
+
+    assert (report.outcome, report.splits[0].images) == (Outcome.DONE, 320)
+    assert shards(root) == shards(root / "local")
+    assert verify(root, level=parse_level("deep"), repair=False, jobs=1, emit=ignore).problems == ()

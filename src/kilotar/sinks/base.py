@@ -56,6 +56,8 @@ class SinkAbout:
         snippet: a line of code that uses it, with {folder}; "" for none.
         side_bytes: size of its side files for each image, measured at full size; for the plan.
         shards:  whether it is a `ShardSink`.
+        early:   whether the number of its shards follows from the number of images alone; then they can be written
+            while an archive arrives.
         stamped: package whose release shows in the bytes, so that they are the same for the same release; "" for none.
     """
 
@@ -69,6 +71,7 @@ class SinkAbout:
     snippet: str = ""
     side_bytes: int = 0
     shards: bool = False
+    early: bool = False
     stamped: str = ""
 
 

@@ -41,6 +41,7 @@ ABOUT = SinkAbout(
     snippet='timm.data.create_dataset("wds/", root="{folder}", split="train", is_training=True, batch_size=256)',
     side_bytes=90,
     shards=True,
+    early=True,
 )
 _NAMES = {Split.TRAIN: ("train", 4, 1024), Split.VAL: ("validation", 2, 64), Split.TEST: ("test", 3, 128)}
 _INDEX = "__index__"

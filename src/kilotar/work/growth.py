@@ -72,6 +72,10 @@ class Growth:
         except Cancelled:
             return ()
 
+    def wait_for(self, span: PartSpan) -> None:
+        """Return when a part is there. Raises Cancelled where it will not come."""
+        self._transfer.wait_for(span.start, span.stop)
+
     def known_parts(self) -> tuple[PartSpan, ...]:
         """Give the wanted parts whose places are known and whose bytes are there."""
         pieces = self._download.pieces

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from kilotar.errors import DigestMismatch
+from kilotar.errors import ArchiveRefused, DigestMismatch
 from kilotar.events import Emit
 from kilotar.plan.schedule import Scheduler
 from kilotar.plan.steps import Reason, Step, StepDone
@@ -21,11 +21,12 @@ from kilotar.store.workspace import Workspace
 from kilotar.work.annotations import AnnotationTask, write_annotations
 from kilotar.work.arriving import Arrivals
 from kilotar.work.completing import complete
+from kilotar.work.early_shards import EarlyShards
 from kilotar.work.engine import Engine, Job
 from kilotar.work.gathering import Gatherer
 from kilotar.work.inputs import Inputs
 from kilotar.work.output import BOXES, Output
-from kilotar.work.planning import plan_steps
+from kilotar.work.planning import plan_shards, plan_steps
 from kilotar.work.survey import Survey, SurveyedArchive
 from kilotar.work.tables import join_part
 from kilotar.work.tasks import TreeChanged, link_part, write_part
@@ -75,6 +76,7 @@ class Making:
             for span in archive.outline.parts
         }
         self._arrivals = Arrivals(setting.survey)
+        self._early = self._early_shards()
         self._journal = output.journal(setting.workspace)
 
     @property
@@ -90,9 +92,9 @@ class Making:
         try:
             shares = self._source is not None and self._output.shares_tree_with(self._source)
             if self._output.is_new() and not shares:
-                self._staging.refuse_taken(self._output.top_names())
+                self._staging.refuse_taken(self._early.top_names() if self._early else self._output.top_names())
             self._output.begin()
-            self._staging.open(swept=self._output.sharding is not None)
+            self._staging.open(swept=self._output.sink.ABOUT.shards)
             waiting = [] if shares else self._waiting()
             proofs = self._setting.inputs.proofs()
             scheduler = Scheduler(
@@ -113,7 +115,7 @@ class Making:
             self._journal.close()
 
     def _waiting(self) -> list[Step]:
-        return self._unrecorded(self._output.steps)
+        return self._unrecorded(self._early.standing() if self._early else self._output.steps)
 
     def _unrecorded(self, steps: tuple[Step, ...]) -> list[Step]:
         """Give those of some steps that are to be done."""
@@ -122,10 +124,19 @@ class Making:
 
     def _steps_of(self, shares: bool, archive: SurveyedArchive, span: PartSpan) -> tuple[Step, ...]:
         """Give what is to be done with a part of an archive that arrives; nothing where no image is written."""
+        if self._early is not None:
+            return tuple(self._unrecorded(self._early.take(archive, span)))
         step = archive.step(span)
         self._parts[step.key] = (archive, span)
         has_steps = self._output.sink.ABOUT.images and not shares
         return tuple(map(self._as_scheduled, self._unrecorded((step,)))) if has_steps else ()
+
+    def _early_shards(self) -> EarlyShards | None:
+        """Give the shards that are written while their archives arrive; None where they are all planned."""
+        survey, output = self._setting.survey, self._output
+        if not output.sink.ABOUT.shards or output.sharding is not None:
+            return None
+        return EarlyShards(output, survey, self._setting.gatherer.boxes())
 
     def _as_scheduled(self, step: Step) -> Step:
         """A step that links waits for no bytes of an archive."""
@@ -135,6 +146,8 @@ class Making:
         """Give the work of a step."""
         if key.startswith(BOXES):
             return self._annotation_work(key)
+        if self._early is not None:
+            return self._early.write(key, self._staging.folder)
         if self._output.sharding is not None:
             return partial(self._output.sharding.write, key, self._staging.folder)
         archive, span = self._parts[key]
@@ -176,9 +189,24 @@ class Making:
         if (grown := self._arrivals.settled()) is not survey:
             survey = grown
             gatherer = Gatherer(survey)
-            images = plan_steps(survey) if output.sink.ABOUT.images else ()
-            steps = (*images, *(step for step in output.steps if step.key.startswith(BOXES)))
-            output = replace(output, steps=steps, planned_steps=len(steps))
+            output = self._arrived(survey)
             output.begin()
         notes = tuple(self._listing(step.key) for step in output.steps if step.key.startswith(BOXES))
         complete(output, survey, self._setting.inputs, gatherer, notes, self.records)
+
+    def _arrived(self, survey: Survey) -> Output:
+        """Give the output with all its steps, which are known when everything has arrived."""
+        output = self._output
+        sharding = plan_shards(output.sink, output.options, survey)
+        if sharding is not None:
+            lost = sharding.shards.keys() - {record.key for record in self.records}
+            if lost:
+                raise ArchiveRefused(
+                    "the archives hold another number of images than was published",
+                    seen=f"{len(lost)} shards stand elsewhere than planned",
+                    fix="run the same command again: the archives are here now",
+                )
+            return replace(output, sharding=sharding, steps=sharding.steps(), planned_steps=len(sharding.shards))
+        images = plan_steps(survey) if output.sink.ABOUT.images else ()
+        steps = (*images, *(step for step in output.steps if step.key.startswith(BOXES)))
+        return replace(output, steps=steps, planned_steps=len(steps))

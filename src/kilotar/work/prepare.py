@@ -22,6 +22,7 @@ from kilotar.store.disks import turns
 from kilotar.store.lock import hold_lock
 from kilotar.store.manifest import read_manifest
 from kilotar.store.workspace import Workspace
+from kilotar.work.early_shards import can_be_early
 from kilotar.work.ending import one_by_one, telling_end
 from kilotar.work.extras import fetch_extras
 from kilotar.work.forecast import forecast_run
@@ -136,7 +137,8 @@ def _make_all(
     made: list[Output] = []
     for number in range(len(outputs)):
         output = outputs[number]
-        if output.manifest is None and output.sink.ABOUT.shards and output.sharding is None:
+        is_unplanned = output.manifest is None and output.sink.ABOUT.shards and output.sharding is None
+        if is_unplanned and not can_be_early(output, surveyed):
             surveyed = fetch_archives(surveyed, inputs, emit)  # which sample stands where is known with the last header
             outputs = plan_outputs(request, surveyed, workspace)
             output = outputs[number]
