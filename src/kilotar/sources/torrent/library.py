@@ -55,6 +55,7 @@ def abandon(session: Any) -> None:
     The destructor of libtorrent 2.1.1 joins its threads without letting go of the interpreter: for as long as a tracker
     does not answer the whole program stood still, and in 5 of 18 runs of the tests it never ended. So none is run.
     """
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(session))
     session.pause()
     session.apply_settings(
         {
@@ -66,7 +67,7 @@ def abandon(session: Any) -> None:
             "alert_mask": 0,
         }
     )
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(session))
+    session.is_listening()  # answered when the settings are in force: from now on the port is free
 
 
 def _of_the_system() -> str:

@@ -34,6 +34,7 @@ __all__ = ["Swarm"]
 WAIT_MS = 200
 TICK_S = 0.5
 MEET_S = 2.0
+COUNT_S = 5.0  # the library answers this one while all threads wait
 SAVE_S = 30.0
 MOST_DHT_BYTES = 1 << 20
 
@@ -125,12 +126,12 @@ class Swarm:
                     due_s[chore] = time.monotonic() + every_s
                     self._safely(chore)
         self._safely(self._save)
-        abandon(self._session)
+        self._safely(partial(abandon, self._session))
         self._session = None
 
     @property
     def _chores(self) -> dict[Callable[[], None], float]:
-        return {self._tick: TICK_S, self._meet: MEET_S, self._save: SAVE_S}
+        return {self._tick: TICK_S, self._meet: MEET_S, self._count_nodes: COUNT_S, self._save: SAVE_S}
 
     def _safely(self, work: Callable[[], None]) -> None:
         """Go on reading alerts whatever happens: where this thread ends, the download stands still and says nothing."""
@@ -168,8 +169,6 @@ class Swarm:
 
     def _meet(self) -> None:
         self._session.post_session_stats()
-        if self._options.dht:
-            self._count_nodes()
         for fetcher in tuple(self._fetchers):
             fetcher.meet()
 
@@ -184,8 +183,9 @@ class Swarm:
         return bytes(self._lt.write_session_params_buf(self._session.session_state(kind), kind))
 
     def _count_nodes(self) -> None:
-        state = self._lt.bdecode(self._dht()).get(b"dht state", {})
-        self._ledger.dht_nodes = (len(state.get(b"nodes", ())), len(state.get(b"nodes6", ())))
+        if self._options.dht:
+            state = self._lt.bdecode(self._dht()).get(b"dht state", {})
+            self._ledger.dht_nodes = (len(state.get(b"nodes", ())), len(state.get(b"nodes6", ())))
 
     def close(self, grace_s: float = 5.0) -> None:
         """Leave all swarms and stop, in at most `grace_s`; what came until now is checked and lands. May be repeated.
