@@ -1,4 +1,4 @@
-"""Write the pages of docs/ that are made of the source: errors.md of `kilotar.errors`, formats.md of the sinks.
+"""Write the pages of docs/ that are made of the source: errors.md, formats.md of the sinks, explanations.md.
 
 Rules guarded: `tests/test_docs.py` fails when a page is not what this would write, or when a code has no advice here.
 """
@@ -6,11 +6,13 @@ Rules guarded: `tests/test_docs.py` fails when a page is not what this would wri
 from __future__ import annotations
 
 import inspect
+import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
 
 from kilotar.errors import KilotarError
+from kilotar.model.explanations import EXPLANATIONS
 from kilotar.sinks.base import find_sinks
 
 DOCS = Path(__file__).resolve().parent
@@ -143,7 +145,23 @@ def formats_page() -> str:
     return "\n\n".join(rows) + "\n"
 
 
-PAGES: dict[str, Callable[[], str]] = {"errors.md": errors_page, "formats.md": formats_page}
+def explanations_page() -> str:
+    """Give docs/explanations.md."""
+    rows = [
+        "# What download clients say, and what it means",
+        MADE,
+        "`kilotar doctor --explain all` says the same; [download.md](download.md) has what kilotar does about it.",
+    ]
+    for one in EXPLANATIONS:
+        rows += [f"## {one.title} ({one.topic})", *(textwrap.fill(text, 120) for text in one.paragraphs)]
+    return "\n\n".join(rows) + "\n"
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "errors.md": errors_page,
+    "formats.md": formats_page,
+    "explanations.md": explanations_page,
+}
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
 from pathlib import Path
@@ -55,8 +56,41 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
+def kinds_of_trouble() -> set[str]:
+    """Give the words that stand first in a `Trouble`, or that are chosen into a name `kind` beside one."""
+    found: set[str] = set()
+    for path in (REPOSITORY / "src" / "kilotar").rglob("*.py"):
+        text = path.read_text("utf-8")
+        if "Trouble(" not in text:
+            continue
+        for node in ast.walk(ast.parse(text)):
+            chosen: ast.AST | None = None
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Trouble" and node.args:
+                chosen = node.args[0]
+            elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "kind":
+                chosen = node.value
+            words = (leaf.value for leaf in ast.walk(chosen) if isinstance(leaf, ast.Constant)) if chosen else ()
+            found |= {word for word in words if isinstance(word, str)}
+    return found
+
+
+def test_every_kind_of_trouble_is_explained() -> None:
+    rows = re.findall(r"^\| (`[^|]+`) \|", (REPOSITORY / "docs" / "download.md").read_text("utf-8"), flags=re.MULTILINE)
+
+    assert sorted(kind for row in rows for kind in re.findall(r"`([\w-]+)`", row)) == sorted(kinds_of_trouble())
+
+
 def test_the_readme_is_short() -> None:
     assert len((REPOSITORY / "README.md").read_text("utf-8").splitlines()) < 200
+
+
+def test_fragments_of_changes_say_something_and_of_what_kind() -> None:
+    fragments = sorted((REPOSITORY / "changes").glob("*"))
+
+    assert [
+        file.name for file in fragments if not re.fullmatch(r"[a-z-]+\.(added|changed|fixed|removed)\.md", file.name)
+    ] == []
+    assert [file.name for file in fragments if not file.read_text("utf-8").strip()] == []
 
 
 def test_decisions_are_numbered_without_gaps_and_have_all_their_parts() -> None:
