@@ -1,0 +1,218 @@
+"""TFRecords in the schema of tensorflow/models, as MLPerf, keras-cv and DALI's examples read them.
+
+::
+
+    train-00000-of-01024 ...  validation-00000-of-00128 ...  test-00000-of-00128 ...
+    labels.txt                  wnids in the order of labels, the first line is label 1
+    idx/<shard>.idx             offsets and lengths of records, for DALI
+
+Rules guarded: labels count from 1, 0 is nobody's ("background"), -1 is that of test; as many shards as readers have
+written into them, one for each image where there are fewer images; every key is in every record; bytes of images as
+published. `image/channels` is 3 for gray images too, as the original script writes it: it is what they are decoded to.
+
+Differs from the original script: it converts the CMYK images and the PNG, here they keep their bytes, and
+`image/colorspace`, `image/channels` and `image/format` say so. Boxes are left out as it does: those of another class,
+those without area, and all of an image whose header has no size (height and width are 0 then).
+Height and width take three bytes each, and a record that loses a box outside its image is filled up with a field that
+readers pass over: so the lengths of records are known from the names, sizes and boxes of images.
+
+Source: tensorflow/models research/slim/datasets/{build_imagenet_data,process_bounding_boxes}.py, tensorflow/tpu
+tools/datasets/imagenet_to_gcs.py, keras-team/keras-cv datasets/imagenet/load.py, NVIDIA/DALI tools/tfrecord2idx.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kilotar.errors import LayoutRefused, storage_error
+from kilotar.model.edition import Edition
+from kilotar.model.sample import NO_LABEL, Box, Sample, Split
+from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, Written
+from kilotar.parse.example import parse_example
+from kilotar.parse.jpeg import JpegFacts, probe_jpeg
+from kilotar.parse.png import probe_png
+from kilotar.sinks.base import ShardOptions, SinkAbout
+from kilotar.sinks.example import Feature, example, floats, ints, padding, text, wide_int
+from kilotar.sinks.tfrecord_frames import FRAME_BYTES, frame, read_at, read_frames
+
+ABOUT = SinkAbout(
+    name="tfrecord",
+    summary="TFRecords of tensorflow/models: labels from 1, CMYK and PNG images keep their bytes",
+    folder="tfrecord",
+    needs=("google_crc32c",),
+    reader="tensorflow/models, MLPerf ResNet, keras-cv, DALI",
+    snippet='tf.data.TFRecordDataset(tf.io.gfile.glob("{folder}/train-*"))',
+    side_bytes=14,
+    shards=True,
+    early=True,
+)
+OFFICIAL = None  # the original shuffles what a folder lists first: another order on every machine
+_NAMES = {Split.TRAIN: ("train", 1024), Split.VAL: ("validation", 128), Split.TEST: ("test", 128)}
+_FILE = re.compile(r"(train|validation|test)-([0-9]{5})-of-([0-9]{5})", re.ASCII)
+_MAX_SIDE_PX = (1 << 21) - 1
+_Sides = tuple[float, float, float, float]  # xmin, ymin, xmax, ymax as parts of width and height
+
+
+@dataclass(frozen=True, slots=True)
+class Options(ShardOptions):
+    """Choices of this format; see `ShardOptions` for order and seed.
+
+    Attributes:
+        shards: of the training images, 0 for the 1024 that readers expect.
+        idx: write the offsets that DALI wants.
+    """
+
+    idx: bool = True
+
+
+def place(sample: Sample) -> str:
+    """Give "": images stand in shards."""
+    return ""
+
+
+def place_annotation(annotation: object) -> str:
+    """Give "": boxes stand beside their images in the shards."""
+    return ""
+
+
+def count(split: Split, sizes: Sequence[int], options: Options) -> int:
+    """Give the number that readers expect, or one for each image where there are fewer images."""
+    if options.shards and split is Split.TRAIN:
+        return options.shards
+    return max(1, min(_NAMES[split][1], len(sizes)))
+
+
+def path(split: Split, number: int, count: int) -> str:
+    """Give `<split>-<number>-of-<count>`."""
+    return f"{_NAMES[split][0]}-{number:05d}-of-{count:05d}"
+
+
+def encode(items: Iterable[Item], shard: Shard, collection: Collection, options: Options) -> Iterator[bytes]:
+    """Give the records of a shard in their frames."""
+    for item in items:
+        yield from frame(_record(item.sample, item.label, bytes(item.data), collection.edition))
+
+
+def _record(sample: Sample, label: int, data: bytes, edition: Edition) -> list[bytes]:
+    width, height = _size(data)
+    wanted = _own(sample)
+    boxes = [sides for box in wanted if (sides := _scaled(box, width, height))]
+    record = example(_features(sample, label, data, edition, (width, height), boxes))
+    if len(boxes) < len(wanted):
+        record.append(padding(_record_bytes(sample, label, edition) - sum(map(len, record))))
+    return record
+
+
+def _record_bytes(sample: Sample, label: int, edition: Edition) -> int:
+    """Give the length of a record without its image."""
+    blank = bytes(sample.at.size_bytes)
+    boxes = [(0.0, 0.0, 1.0, 1.0)] * len(_own(sample))
+    return sum(map(len, example(_features(sample, label, blank, edition, (0, 0), boxes))))
+
+
+def _size(data: bytes) -> tuple[int, int]:
+    """Give width and height by the header, (0, 0) where there is none."""
+    facts = probe_jpeg(data)
+    size = facts if isinstance(facts, JpegFacts) else probe_png(data)
+    if size is None or max(size.width_px, size.height_px) > _MAX_SIDE_PX:
+        return 0, 0
+    return size.width_px, size.height_px
+
+
+def _own(sample: Sample) -> list[Box]:
+    """Give the boxes that have an area and are of the image's class; a name that is no wnid is taken for it."""
+    found = []
+    for box in sample.boxes:
+        foreign = box.wnid != sample.wnid and re.fullmatch("n[0-9]+", box.wnid)
+        if not foreign and box.xmin != box.xmax and box.ymin != box.ymax:
+            found.append(box)
+    return found
+
+
+def _scaled(box: Box, width: int, height: int) -> _Sides | None:
+    """Give a box in parts of its image, cut at its edges; None where nothing is left of it."""
+    if not width:
+        return None
+    left, right = sorted(min(x / width, 1.0) for x in (box.xmin, box.xmax))
+    top, bottom = sorted(min(y / height, 1.0) for y in (box.ymin, box.ymax))
+    return (left, top, right, bottom) if left < right and top < bottom else None
+
+
+def _features(
+    sample: Sample,
+    label: int,
+    data: bytes,
+    edition: Edition,
+    size: tuple[int, int],
+    boxes: Sequence[_Sides],
+) -> Mapping[str, Feature]:
+    from_one = label + 1 if label != NO_LABEL else NO_LABEL
+    is_cmyk, is_png = sample.name in edition.cmyk, sample.name in edition.png
+    return {
+        "image/width": wide_int(size[0]),
+        "image/height": wide_int(size[1]),
+        "image/channels": ints([4 if is_cmyk else 3]),
+        "image/colorspace": text("CMYK" if is_cmyk else "RGB"),
+        "image/format": text("PNG" if is_png else "JPEG"),
+        "image/filename": text(sample.name),
+        "image/encoded": text(data),
+        "image/class/label": ints([from_one]),
+        "image/class/synset": text(sample.wnid),
+        "image/class/text": text(edition.by_wnid[sample.wnid].words if sample.wnid else ""),
+        "image/object/bbox/xmin": floats([sides[0] for sides in boxes]),
+        "image/object/bbox/ymin": floats([sides[1] for sides in boxes]),
+        "image/object/bbox/xmax": floats([sides[2] for sides in boxes]),
+        "image/object/bbox/ymax": floats([sides[3] for sides in boxes]),
+        "image/object/bbox/label": ints([from_one] * len(boxes)),
+    }
+
+
+def finish(collection: Collection, out: OutFolder, options: Options) -> tuple[Written, ...]:
+    """Write the list of labels, and DALI's offsets."""
+    lines = (f"{wnid}\n".encode("ascii") for wnid in collection.classes)
+    written = [out.publish("labels.txt", lines)]
+    ranks = {wnid: rank for rank, wnid in enumerate(collection.classes)}
+    for fact in collection.shards if options.idx else ():
+        written.append(out.publish(f"idx/{fact.shard.path}.idx", _idx(fact.shard, collection, ranks)))
+    return tuple(written)
+
+
+def _idx(shard: Shard, collection: Collection, ranks: Mapping[str, int]) -> Iterator[bytes]:
+    """Give the lines of DALI's index: offset and length of each record with its frame."""
+    at = 0
+    for sample in collection.samples(shard):
+        label = ranks.get(sample.wnid, NO_LABEL)
+        size_bytes = FRAME_BYTES + _record_bytes(sample, label, collection.edition)
+        yield f"{at} {size_bytes}\n".encode("ascii")
+        at += size_bytes
+
+
+def read(folder: Path, edition: Edition) -> Iterator[Row]:
+    """Read every shard, by split and number. Raises LayoutRefused, MachineError."""
+    try:
+        found = sorted(match.groups() for path in folder.iterdir() if (match := _FILE.fullmatch(path.name)))
+    except OSError as error:
+        raise storage_error(error, f"read {folder}") from error
+    for split, (name, _) in _NAMES.items():
+        numbers = [(int(number), int(count)) for file, number, count in found if file == name]
+        if numbers != [(number, len(numbers)) for number in range(len(numbers))]:
+            raise LayoutRefused(f"{folder} has not all shards of {name}", seen=f"{len(numbers)} files")
+        for number, count in numbers:
+            yield from _read_shard(folder / path(split, number, count), split)
+
+
+def _read_shard(file: Path, split: Split) -> Iterator[Row]:
+    for at, record in read_frames(file):
+        facts = parse_example(record)
+        image = facts.span("image/encoded")
+        (label,) = facts.ints("image/class/label")
+        yield Row(
+            split,
+            facts.text("image/filename"),
+            facts.text("image/class/synset"),
+            label - 1 if label > 0 else NO_LABEL,
+            read_at(file, at + image.start, len(image)),
+        )
