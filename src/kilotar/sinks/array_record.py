@@ -1,0 +1,122 @@
+"""ArrayRecord files for Grain, in the prepared folder of TensorFlow Datasets, so that `tfds` reads the same folder.
+
+Rules guarded: one record a group, which random access wants; nothing is compressed, as images are already; the other
+rules, and how it differs from what TFDS writes: see `kilotar.sinks.tfds_layout`.
+
+A shard is made in memory (TFDS takes 64 MiB to 1 GiB for one): the package writes whole files by itself, into memory
+that has a name. Its framing (Riegeli) sums every block by HighwayHash, which Python has not; so the package is needed,
+and the bytes are those of its version.
+Source: google/array_record cpp/array_record_writer.h, google/riegeli doc/riegeli_records_file_format.md,
+google/grain grain/_src/python/data_sources.py.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kilotar.errors import LayoutRefused, OutOfMemory
+from kilotar.model.edition import Edition
+from kilotar.model.sample import Sample, Split
+from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, Written
+from kilotar.parse.example import parse_example
+from kilotar.sinks.base import ShardOptions, SinkAbout
+from kilotar.sinks.tfds_layout import hash_order, read_rows, record, shard_count, shard_path, side_files
+
+ABOUT = SinkAbout(
+    name="array-record",
+    summary="ArrayRecord files in the layout of TensorFlow Datasets; CMYK and PNG images keep their bytes",
+    folder="array-record",
+    needs=("array_record",),
+    reader="grain.sources.ArrayRecordDataSource, tfds.data_source",
+    snippet='grain.sources.ArrayRecordDataSource(sorted(glob.glob("{folder}/imagenet2012/5.1.0/*-train.array*")))',
+    shards=True,
+    stamped="array_record",
+)
+OFFICIAL = hash_order
+_FORM = "array_record"
+_WRITING = "group_size:1,uncompressed"
+_READING = "readahead_buffer_size:0"
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Options(ShardOptions):
+    """Choices of this format.
+
+    Attributes:
+        order: "official" is that of TFDS; see `ShardOptions` for the others, for seed and shards.
+        seed:  of "windowed" and "shuffled".
+        shards: of the training images, 0 for as many as TFDS takes.
+    """
+
+    order: str = "official"
+
+
+def place(sample: Sample) -> str:
+    """Give "": images stand in shards."""
+    return ""
+
+
+def place_annotation(annotation: object) -> str:
+    """Give "": TFDS has no boxes in this data set."""
+    return ""
+
+
+def count(split: Split, sizes: Sequence[int], options: Options) -> int:
+    """Give the number of shards that TFDS takes."""
+    return options.shards if options.shards and split is Split.TRAIN else shard_count(sizes)
+
+
+def path(split: Split, number: int, count: int) -> str:
+    """Give the name of a shard, below the folder of the version."""
+    return shard_path(split, number, count, _FORM)
+
+
+def encode(items: Iterable[Item], shard: Shard, collection: Collection, options: Options) -> Iterator[bytes]:
+    """Give a shard as the package writes it. Raises OutOfMemory."""
+    from array_record.python.array_record_module import ArrayRecordWriter
+
+    memory = os.memfd_create(shard.key.replace("/", "-"))
+    try:
+        writer = ArrayRecordWriter(f"/proc/self/fd/{memory}", _WRITING)
+        try:
+            for item in items:
+                writer.write(b"".join(record(item.sample, item.label, bytes(item.data))))
+            writer.close()
+        except RuntimeError as error:  # all that the package raises
+            raise OutOfMemory(f"no memory for {shard.path}", seen=str(error), fix="--option shards=MORE") from error
+        offset = 0
+        while chunk := os.pread(memory, _CHUNK_BYTES, offset):
+            yield chunk
+            offset += len(chunk)
+    finally:
+        os.close(memory)
+
+
+def finish(collection: Collection, out: OutFolder, options: Options) -> tuple[Written, ...]:
+    """Write what TFDS asks for beside the shards."""
+    return side_files(collection, out, _FORM)
+
+
+def read(folder: Path, edition: Edition) -> Iterator[Row]:
+    """Read every shard, in order. Raises LayoutRefused, MachineError."""
+    return read_rows(folder, _FORM, _records)
+
+
+def _records(file: Path) -> Iterator[tuple[bytes, Callable[[range], Callable[[], bytes]]]]:
+    from array_record.python.array_record_module import ArrayRecordReader
+
+    try:
+        reader = ArrayRecordReader(str(file), _READING)
+        for place in range(reader.num_records()):
+            yield reader.read([place])[0], lambda _, place=place: lambda: _image(reader.read([place])[0])  # type: ignore[misc]
+    except (RuntimeError, ValueError, IndexError) as error:  # what the package raises
+        raise LayoutRefused(f"{file.name} is no ArrayRecord file, or damaged", seen=str(error)) from error
+
+
+def _image(data: bytes) -> bytes:
+    span = parse_example(data).span("image")
+    return data[span.start : span.stop]

@@ -1,0 +1,83 @@
+"""The prepared folder of TensorFlow Datasets in TFRecords, as `tfds.load("imagenet2012")` finds it.
+
+Rules guarded, and how it differs from what TFDS writes: see `kilotar.sinks.tfds_layout`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kilotar.model.edition import Edition
+from kilotar.model.sample import Sample, Split
+from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, Written
+from kilotar.sinks.base import ShardOptions, SinkAbout
+from kilotar.sinks.tfds_layout import hash_order, read_rows, record, shard_count, shard_path, side_files
+from kilotar.sinks.tfrecord_frames import frame, read_at, read_frames
+
+ABOUT = SinkAbout(
+    name="tfds",
+    summary="imagenet2012 5.1.0 of TensorFlow Datasets, in its order; CMYK and PNG images keep their bytes",
+    folder="tfds",
+    needs=("google_crc32c",),
+    reader="tfds.load, tfds.builder_from_directory",
+    snippet='tfds.load("imagenet2012", data_dir="{folder}", split="train")',
+    shards=True,
+)
+OFFICIAL = hash_order
+_FORM = "tfrecord"
+
+
+@dataclass(frozen=True, slots=True)
+class Options(ShardOptions):
+    """Choices of this format.
+
+    Attributes:
+        order: "official" is that of TFDS; see `ShardOptions` for the others, for seed and shards.
+        seed:  of "windowed" and "shuffled".
+        shards: of the training images, 0 for as many as TFDS takes.
+    """
+
+    order: str = "official"
+
+
+def place(sample: Sample) -> str:
+    """Give "": images stand in shards."""
+    return ""
+
+
+def place_annotation(annotation: object) -> str:
+    """Give "": TFDS has no boxes in this data set."""
+    return ""
+
+
+def count(split: Split, sizes: Sequence[int], options: Options) -> int:
+    """Give the number of shards that TFDS takes."""
+    return options.shards if options.shards and split is Split.TRAIN else shard_count(sizes)
+
+
+def path(split: Split, number: int, count: int) -> str:
+    """Give the name of a shard, below the folder of the version."""
+    return shard_path(split, number, count, _FORM)
+
+
+def encode(items: Iterable[Item], shard: Shard, collection: Collection, options: Options) -> Iterator[bytes]:
+    """Give the records of a shard in their frames."""
+    for item in items:
+        yield from frame(record(item.sample, item.label, bytes(item.data)))
+
+
+def finish(collection: Collection, out: OutFolder, options: Options) -> tuple[Written, ...]:
+    """Write what TFDS asks for beside the shards."""
+    return side_files(collection, out, _FORM)
+
+
+def read(folder: Path, edition: Edition) -> Iterator[Row]:
+    """Read every shard, in order. Raises LayoutRefused, MachineError."""
+    return read_rows(folder, _FORM, _records)
+
+
+def _records(file: Path) -> Iterator[tuple[bytes, Callable[[range], Callable[[], bytes]]]]:
+    for at, data in read_frames(file):
+        yield data, lambda span, at=at: read_at(file, at + span.start, len(span))  # type: ignore[misc]
