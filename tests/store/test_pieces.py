@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kilotar.model.pieces import PieceTable
-from kilotar.store import pieces as module
+from kilotar.store import bitmap
 from kilotar.store.pieces import PieceFile, open_pieces
 
 PIECE = 64
@@ -157,9 +157,9 @@ def test_pieces_of_another_torrent_are_not_taken_over(tmp_path: Path) -> None:
     file = _open(tmp_path)
     _fill(file, 0)
     file.save()
-    bitmap = next((tmp_path / "state").iterdir())
+    kept = next((tmp_path / "state").iterdir())
     other = _table(CONTENT[::-1])
-    bitmap.rename(bitmap.with_name(f"{other.infohash}.bits"))
+    kept.rename(kept.with_name(f"{other.infohash}.bits"))
 
     assert _open(tmp_path, other).count == 0
 
@@ -189,9 +189,9 @@ def test_a_file_with_suspects_is_not_finished(tmp_path: Path) -> None:
 
 def test_a_bit_is_on_disk_only_behind_its_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
-    sync, publish = os.fdatasync, module.publish
+    sync, publish = os.fdatasync, bitmap.publish
     monkeypatch.setattr(os, "fdatasync", lambda fd: (order.append("bytes"), sync(fd)))
-    monkeypatch.setattr(module, "publish", lambda *a: (order.append("bits"), publish(*a))[1])
+    monkeypatch.setattr(bitmap, "publish", lambda *a: (order.append("bits"), publish(*a))[1])
     file = _open(tmp_path)
     _fill(file, 1)
 
@@ -208,24 +208,24 @@ def test_every_damage_of_the_bitmap_costs_bits_and_nothing_else(
     file = _open(tmp_path)
     _fill(file, 0, 3)
     file.save()
-    bitmap = next((tmp_path / "state").iterdir())
-    content = bytearray(bitmap.read_bytes())
+    kept = next((tmp_path / "state").iterdir())
+    content = bytearray(kept.read_bytes())
     at = data.draw(st.integers(0, len(content) - 1))
     if data.draw(st.booleans()):
         content[at] ^= 1 << data.draw(st.integers(0, 7))
     else:
         del content[at:]
-    bitmap.write_bytes(content)
+    kept.write_bytes(content)
 
     assert _open(tmp_path).count == 0
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=70))
 def test_bits_are_packed_and_unpacked(bits: list[bool]) -> None:
-    packed = module._pack(bytes(bits))  # a proof is 1, and packed as a suspect is
+    packed = bitmap._pack(bytes(bits))  # a proof is 1, and packed as a suspect is
 
     assert len(packed) == -(-len(bits) // 8)
-    assert module._unpack(packed, len(bits)) == bytes(bits)
+    assert bitmap._unpack(packed, len(bits)) == bytes(bits)
 
 
 @given(st.sets(st.integers(0, 4)))

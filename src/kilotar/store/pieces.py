@@ -18,41 +18,25 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import struct
 import threading
 import time
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from kilotar.errors import LayoutRefused, storage_error
 from kilotar.model.pieces import PieceTable
 from kilotar.model.ranges import ByteRange, Ranges
-from kilotar.store.files import fsync_folder, publish, read_file
+from kilotar.store.bitmap import Saved, read_bitmap, write_bitmap
+from kilotar.store.files import fsync_folder
 
 __all__ = ["INCOMPLETE", "OWN_DISK", "PieceFile", "open_pieces"]
 
 INCOMPLETE = ".part"
-_MAGIC = b"KTBITS01"
-# magic, CRC-32 of what follows, infohash, size, piece length, inode, born, mtime and ctime when it was saved
-_HEADER = struct.Struct("<8sI20sQQQQqq")
-_CRC_AT = 12
 _ABSENT, _PROVED, _SUSPECT = 0, 1, 2
+_WRITE_BYTES = 512 << 10  # a write of 2 MiB cost ten times the system time of four smaller ones (measured, 6.18, ext4)
 OWN_DISK = "this disk"  # who brought what was found here
 Landed = Callable[[int, str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Saved:
-    """What a bitmap file says."""
-
-    inode: int
-    born_ns: int
-    mtime_ns: int
-    ctime_ns: int
-    bits: bytes
 
 
 class PieceFile:
@@ -69,7 +53,7 @@ class PieceFile:
         on_landed: is called with each piece that was proved and who brought it, in the thread that proved it.
     """
 
-    def __init__(self, path: Path, bitmap: Path, table: PieceTable, fd: int, saved: _Saved | None) -> None:
+    def __init__(self, path: Path, bitmap: Path, table: PieceTable, fd: int, saved: Saved | None) -> None:
         facts = os.fstat(fd)
         self.table = table
         self.path = path
@@ -262,10 +246,7 @@ class PieceFile:
             raise storage_error(error, f"sync {self.path}") from error
         # While pieces are under suspicion the saved times are none, so that the suspicion outlives this process.
         times = (0, 0) if _SUSPECT in states else (facts.st_mtime_ns, facts.st_ctime_ns)
-        infohash = bytes.fromhex(self.table.infohash).ljust(20, b"\0")
-        numbers = (self.size_bytes, self.table.piece_bytes, self.inode, self.born_ns, *times)
-        body = _HEADER.pack(_MAGIC, 0, infohash, *numbers)[_CRC_AT:] + _pack(states)
-        publish(self._bitmap, [_MAGIC, zlib.crc32(body).to_bytes(4, "little"), body])
+        write_bitmap(self._bitmap, self.table, Saved(self.inode, self.born_ns, *times, states))
         with self._lock:
             self._is_saved = self._is_saved or states == self._states
 
@@ -330,7 +311,7 @@ def open_pieces(folder: Path, name: str, state: Path, table: PieceTable, *, writ
         fd = _open_growing(path, table.size_bytes) if writable else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise storage_error(error, f"open {folder / name}") from error
-    saved = _read_bitmap(bitmap, table)
+    saved = read_bitmap(bitmap, table)
     if saved is not None and saved.inode != os.fstat(fd).st_ino:
         saved = None
     return PieceFile(path, bitmap, table, fd, saved)
@@ -351,39 +332,6 @@ def _open_growing(path: Path, size_bytes: int) -> int:
     return fd
 
 
-def _read_bitmap(path: Path, table: PieceTable) -> _Saved | None:
-    """Give what is known of a file; None where nothing is, or where it is damaged or of other pieces."""
-    content = read_file(path)
-    if content is None or len(content) < _HEADER.size or zlib.crc32(content[_CRC_AT:]) != _crc_of(content):
-        return None
-    magic, _, infohash, size, piece, inode, born, mtime, ctime = _HEADER.unpack_from(content)
-    expected = bytes.fromhex(table.infohash).ljust(20, b"\0")
-    if (magic, infohash, size, piece) != (_MAGIC, expected, table.size_bytes, table.piece_bytes):
-        return None
-    bits = _unpack(content[_HEADER.size :], table.count)
-    return _Saved(inode, born, mtime, ctime, bits) if bits is not None else None
-
-
-def _crc_of(content: bytes) -> int:
-    return int.from_bytes(content[8:_CRC_AT], "little")
-
-
-def _pack(states: bytes) -> bytes:
-    """Give eight pieces a byte, the first in the lowest bit: set where it is not absent."""
-    padded = states + bytes(-len(states) % 8)
-    return int(padded[::-1].translate(_DIGITS), 2).to_bytes(len(padded) // 8, "little")
-
-
-def _unpack(packed: bytes, count: int) -> bytes | None:
-    if len(packed) != -(-count // 8):
-        return None
-    digits = f"{int.from_bytes(packed, 'little'):0{len(packed) * 8}b}"[::-1]
-    return bytes(map(int, digits[:count]))
-
-
-_DIGITS = b"011" + bytes(253)
-
-
 def _sha1_of_zeros(size_bytes: int) -> bytes:
     return hashlib.sha1(bytes(size_bytes), usedforsecurity=False).digest()
 
@@ -391,7 +339,7 @@ def _sha1_of_zeros(size_bytes: int) -> bytes:
 def _write_at(fd: int, view: memoryview, offset: int) -> None:
     done = 0
     while done < len(view):
-        done += os.pwrite(fd, view[done:], offset + done)
+        done += os.pwrite(fd, view[done : done + _WRITE_BYTES], offset + done)
 
 
 _local = threading.local()
