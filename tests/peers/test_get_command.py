@@ -32,6 +32,7 @@ def val_file(root: Path, fat: Fat) -> Path:
     return root / "archives" / fat.val.file.name
 
 
+@pytest.mark.slow
 def test_where_nobody_is_the_run_ends_with_evidence_and_http_goes_on_in_the_same_file(
     here: Lab, fat: Fat, tmp_path: Path
 ) -> None:
@@ -168,7 +169,7 @@ def source(here: Lab, fat: Fat, way: str) -> tuple[str, ...]:
     return ("--splits", "val", "--from", "http", "--url", f"http://{nginx.address}/")
 
 
-@pytest.mark.parametrize("client", ["aria2", "transmission"])
+@pytest.mark.parametrize("client", ["aria2", pytest.param("transmission", marks=pytest.mark.slow)])
 def test_an_installed_client_fetches_for_the_command(here: Lab, fat: Fat, tmp_path: Path, client: str) -> None:
     here.tracker(fat.val)
     seed = here.seed(fat.val)
@@ -238,11 +239,8 @@ def cut(root: Path, fat: Fat) -> None:
     os.truncate(part_of(root, fat), 3 * MIB)
 
 
-def spoil_bits(root: Path, fat: Fat) -> None:
+def spoil_state(root: Path, fat: Fat) -> None:
     spoil(root / ".kilotar" / "pieces")
-
-
-def spoil_swarm(root: Path, fat: Fat) -> None:
     spoil(root / ".kilotar" / "swarm")
 
 
@@ -260,7 +258,7 @@ def part_of(root: Path, fat: Fat) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("harm", [scribble, cut, spoil_bits, spoil_swarm])
+@pytest.mark.parametrize("harm", [scribble, cut, spoil_state])
 def test_what_was_harmed_between_two_runs_is_found_and_fetched_again(
     here: Lab, fat: Fat, tmp_path: Path, harm: Callable[[Path, Fat], None]
 ) -> None:
@@ -287,8 +285,7 @@ def replace_file(root: Path, fat: Fat) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("harm", [cut, replace_file])
-@pytest.mark.parametrize("way", ["torrent", "http"])
+@pytest.mark.parametrize(("way", "harm"), [("torrent", cut), ("http", cut), ("http", replace_file)])
 def test_a_file_that_is_cut_or_replaced_while_it_grows_is_never_taken_for_whole(
     here: Lab, fat: Fat, tmp_path: Path, way: str, harm: Callable[[Path, Fat], None]
 ) -> None:

@@ -247,15 +247,13 @@ def test_sources_that_fail_by_turns_bring_one_file(here: Lab, large: Archive, st
 
 
 @pytest.mark.slow
-def test_a_link_that_is_down_for_half_a_minute_costs_half_a_minute(here: Lab, middle: Archive, start: Start) -> None:
+def test_a_link_that_is_down_for_half_a_minute_ends_nothing(here: Lab, middle: Archive, start: Start) -> None:
     seed = here.seed(middle, rate_bytes_s=4 * MIB)
     run = start(middle, (seed,))
     run.until_pieces(middle.torrent.table.count // 3)
     here.take_down(seed.address)
     time.sleep(30)
     here.bring_back()
-    up_s = time.monotonic()
 
-    assert run.whole(timeout_s=60) == middle.data
-    print(time.monotonic() - up_s, seed.sent_bytes() - len(middle.data))
-    assert seed.sent_bytes() <= 1.05 * len(middle.data) + 4 * MIB
+    assert run.whole(timeout_s=60) == middle.data  # TCP itself sends again 21 s after the link is up
+    assert seed.sent_bytes() <= 1.05 * len(middle.data)
