@@ -21,7 +21,7 @@ __all__ = ["DemoTracker"]
 
 _INTERVAL_S = 30
 _MOST_PEERS = 50
-_FORGOTTEN_S = 3 * _INTERVAL_S
+_FORGOTTEN_S = 900.0  # libtorrent announces every 5 minutes at most, whatever interval is asked for
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ def choose_port(options: ClientOptions, profile: Profile, folder: Path, tell: Te
             keep(folder / _FILE, str(port).encode())
             return port
         reason = reason or error
-    tell(Trouble("port", f"{TRIES} ports", reason, "the system chooses a port; name free ones with --ports"))
+    tell(Trouble("port", f"{TRIES} ports", reason, "the system chooses a port; name free ones with --port"))
     return 0
 
 
