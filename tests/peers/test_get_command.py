@@ -116,12 +116,14 @@ def tree(root: Path) -> dict[str, str]:
 
 
 def fill(folder: Path) -> Path:
-    """Use up a disk."""
-    filler = folder / "in-the-way"
+    """Use up a disk, which others write to meanwhile."""
+    filler, step = folder / "in-the-way", MIB
     with filler.open("wb") as file:
-        facts = os.statvfs(folder)
-        left = facts.f_bavail * facts.f_frsize
-        os.posix_fallocate(file.fileno(), 0, left)
+        while step >= 4096:
+            try:
+                os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), step)
+            except OSError:
+                step //= 2
     return filler
 
 
