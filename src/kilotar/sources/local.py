@@ -18,7 +18,16 @@ from pathlib import Path
 from kilotar.errors import ArchiveRefused, DigestMismatch, LayoutRefused, storage_error
 from kilotar.model.edition import Archive
 
-__all__ = ["FileIdentity", "LocalArchive", "Proof", "find_archives", "find_loose", "identify", "is_still", "refuse_unpublished"]
+__all__ = [
+    "FileIdentity",
+    "LocalArchive",
+    "Proof",
+    "find_archives",
+    "find_loose",
+    "identify",
+    "is_still",
+    "refuse_unpublished",
+]
 
 _READ_BYTES = 4 << 20
 _PROGRESS_BYTES = 64 << 20
