@@ -33,6 +33,7 @@ from kilotar.work.room import has_room
 __all__ = ["Cancelled", "Transfer"]
 
 TICK_S = 0.2
+SHARE_REST = 20.0  # times as long as a look at 70,000 pieces takes, until the next: at most a twentieth of a core
 FULL_DISK_S = 60.0
 ROOM_RETRY_S = 2.0
 MAKE_ROOM = "nothing is lost; make room within a minute, and the download goes on by itself"
@@ -72,7 +73,7 @@ class Transfer:
         self._share = Share(pieces.table.piece_bytes)
         self._is_stale = True
         self._checker: threading.Thread | None = None
-        self._full_since_s = self._retry_s = -1.0
+        self._full_since_s = self._retry_s = self._share_s = -1.0
         self._met = Met()
         self._meter = Meter(self._clock())
         pieces.on_landed = self._note
@@ -174,7 +175,12 @@ class Transfer:
     def _is_done(self) -> bool:
         with self._turn:
             is_checking = self._checker is not None and self._checker.is_alive()
-            return self._is_all_wanted and not is_checking and not self._missing()
+            return self._is_all_wanted and not is_checking and self._has_all()
+
+    def _has_all(self) -> bool:
+        """Tell whether all that is wanted is proved: asked for every piece, so that nothing is listed here."""
+        table = self.pieces.table
+        return all(self.pieces.covers(table.start(run.start), table.stop(run.stop - 1)) for run in self._wanted if run)
 
     def _missing(self) -> list[int]:
         """Give the wanted pieces that are to be fetched, once each, in the order in which they were wanted."""
@@ -192,15 +198,19 @@ class Transfer:
     # Sources
 
     def _redistribute(self, now_s: float) -> None:
+        """Give every source its wish where something changed, or where one has little left to bring."""
         servers = self._fleet.able_servers()
         is_changed = self._fleet.changed(servers)
         with self._turn:
             is_stale, self._is_stale = self._is_stale or is_changed, False
-            urgent = self._urgent
-            missing = self._missing() if is_stale or servers else []
+            if not is_stale and (not servers or now_s < self._share_s):
+                return
+            urgent, missing = self._urgent, self._missing()
         swarm = self._fleet.swarm(now_s)
-        if is_stale or (servers and missing and self._share.is_low(missing)):
+        if is_stale or (missing and self._share.is_low(missing)):
             self._fleet.want(self._share.divide(missing, urgent, swarm, self._fleet.bringers(servers)))
+        ended_s = self._clock()
+        self._share_s = ended_s + max(TICK_S, SHARE_REST * (ended_s - now_s))
 
     def _look(self, now_s: float) -> None:
         """Tell how it goes, and let the ladder judge it."""
@@ -212,8 +222,11 @@ class Transfer:
         swarm, http = self._fleet.facts()
         self._met.see(swarm, http)
         known = wanted if self._is_all_wanted else 0
-        for move in self._ladder.on(now_s, verified, swarm, http, wanted_bytes=known):
-            self._perform(move)
+        moves = self._ladder.on(now_s, verified, swarm, http, wanted_bytes=known)
+        is_over = any(isinstance(move, GiveUp) for move in moves)
+        for move in moves:
+            if not (is_over and isinstance(move, UseProfile)):
+                self._perform(move)
 
     def _perform(self, move: Move) -> None:
         match move:
