@@ -35,6 +35,9 @@ class OneBox:
     def of(self, key: str) -> tuple[Box, ...]:
         return (Box("n02", 1, 2, 3, 4),) if key == "v1" else ()
 
+    def size(self, key: str) -> tuple[int, int]:
+        return (0, 0)
+
 
 @given(st.lists(st.text("abc_.123", min_size=1, max_size=9), max_size=20))
 def test_rows_give_back_what_was_added(names: list[str]) -> None:

@@ -27,6 +27,10 @@ class BoxSource(Protocol):
         """Give the boxes of an image in the order of its XML, () where none are known."""
         ...
 
+    def size(self, key: str) -> tuple[int, int]:
+        """Give width and height of an image in pixels, as its XML says; (0, 0) where that is not known."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:

@@ -59,6 +59,7 @@ class SinkAbout:
         early:   whether the number of its shards follows from the number of images alone; then they can be written
             while an archive arrives.
         stamped: package whose release shows in the bytes, so that they are the same for the same release; "" for none.
+        boxes:   whether it is made of boxes, which are then wanted without being asked for.
     """
 
     name: str
@@ -73,6 +74,7 @@ class SinkAbout:
     shards: bool = False
     early: bool = False
     stamped: str = ""
+    boxes: bool = False
 
 
 class DataclassLike(Protocol):

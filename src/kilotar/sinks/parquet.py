@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -33,7 +32,7 @@ from kilotar.model.sample import NO_LABEL, Box, Sample, Split
 from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, Written
 from kilotar.sinks.base import ShardOptions, SinkAbout
 from kilotar.sinks.parquet_rows import open_table, walk_rows
-from kilotar.sinks.rows import text
+from kilotar.sinks.rows import class_names, text
 from kilotar.sinks.trees import file_names
 
 ABOUT = SinkAbout(
@@ -163,24 +162,13 @@ def _features(collection: Collection) -> dict[str, object]:
     """Give the types of the columns as `datasets` writes them; "Sequence" is known to all its releases."""
     features: dict[str, object] = {
         "image": {"_type": "Image"},
-        "label": {"names": _class_names(collection), "_type": "ClassLabel"},
+        "label": {"names": class_names(collection), "_type": "ClassLabel"},
     }
     if collection.boxes is not None:
         sides = {"feature": {"dtype": "int64", "_type": "Value"}, "length": 4, "_type": "Sequence"}
         features["boxes"] = {"feature": sides, "_type": "Sequence"}
         features["box_wnids"] = {"feature": {"dtype": "string", "_type": "Value"}, "_type": "Sequence"}
     return features
-
-
-def _class_names(collection: Collection) -> list[str]:
-    """Give the words of each class by its label, numbered from the second of equal ones on."""
-    seen: Counter[str] = Counter()
-    names = []
-    for wnid in collection.classes:
-        words = collection.edition.by_wnid[wnid].words
-        seen[words] += 1
-        names.append(words if seen[words] == 1 else f"{words}{seen[words]}")
-    return names
 
 
 def finish(collection: Collection, out: OutFolder, options: Options) -> tuple[Written, ...]:
@@ -194,7 +182,7 @@ def _card(collection: Collection) -> Iterator[str]:
         yield from (f"  - split: {_NAMES[table.split]}", f"    path: data/{_NAMES[table.split]}-*")
     yield from ("dataset_info:", "  features:", "  - name: image", "    dtype: image", "  - name: label")
     yield from ("    dtype:", "      class_label:", "        names:")
-    yield from (f"          '{label}': {json.dumps(name)}" for label, name in enumerate(_class_names(collection)))
+    yield from (f"          '{label}': {json.dumps(name)}" for label, name in enumerate(class_names(collection)))
     if collection.boxes is not None:
         yield from ("  - name: boxes", "    list:", "      list: int64", "      length: 4")
         yield from ("  - name: box_wnids", "    list: string")

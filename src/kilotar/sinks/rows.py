@@ -11,13 +11,15 @@ list and a tree of the same choice agree; `read` of a sink gives the rank too, a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
+from kilotar.model.seams import Collection
 from kilotar.model.table import Part, SampleTable
 
-__all__ = ["Entry", "by_class", "by_name", "chunks", "rank", "stem", "text"]
+__all__ = ["Entry", "by_class", "by_name", "chunks", "class_names", "rank", "stem", "text"]
 
 _PIECES_A_CHUNK = 4096
 
@@ -32,6 +34,17 @@ class Entry(NamedTuple):
 def rank(wnids: Iterable[str]) -> dict[str, int]:
     """Give each wnid its place among the sorted ones, from 0: the label of an output that holds these classes."""
     return {wnid: place for place, wnid in enumerate(sorted(set(wnids)))}
+
+
+def class_names(collection: Collection) -> list[str]:
+    """Give the words of each class by its label, numbered from the second of equal ones on: "crane", "crane2"."""
+    seen: Counter[str] = Counter()
+    names = []
+    for wnid in collection.classes:
+        words = collection.edition.by_wnid[wnid].words
+        seen[words] += 1
+        names.append(words if seen[words] == 1 else f"{words}{seen[words]}")
+    return names
 
 
 def stem(name: str) -> str:

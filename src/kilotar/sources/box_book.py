@@ -17,7 +17,7 @@ __all__ = ["BoxBook", "BoxBookBuilder"]
 
 
 class BoxBook:
-    """Boxes by the key of an image, in columns: about 20 bytes a box and 25 an image.
+    """Boxes by the key of an image, in columns: about 20 bytes a box and 35 an image.
 
     Args:
         keys:    all keys, sorted, joined without separator, ASCII.
@@ -25,6 +25,7 @@ class BoxBook:
         sides:   xmin, ymin, xmax, ymax of all boxes, one after another.
         texts:   indices of name and pose into `words`, and flags (1 truncated, 2 difficult), three a box.
         words:   every name and pose that occurs.
+        sizes:   width and height of every image, one after another, 0 where they are not known.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class BoxBook:
         sides: Sequence[int],
         texts: Sequence[int],
         words: tuple[str, ...],
+        sizes: Sequence[int],
     ) -> None:
         self._keys = keys
         self._key_ends = key_ends
@@ -42,6 +44,7 @@ class BoxBook:
         self._sides = sides
         self._texts = texts
         self._words = words
+        self._sizes = sizes
 
     def __len__(self) -> int:
         """Give the number of images."""
@@ -54,11 +57,21 @@ class BoxBook:
 
     def of(self, key: str) -> tuple[Box, ...]:
         """Give the boxes of an image in the order of its XML, () where none are known."""
-        wanted = key.encode("ascii", "replace")
-        row = bisect_left(range(len(self)), wanted, key=self._key)
-        if row == len(self) or self._key(row) != wanted:
+        row = self._row(key)
+        if row < 0:
             return ()
         return tuple(self._box(at) for at in range(self._box_ends[row - 1] if row else 0, self._box_ends[row]))
+
+    def size(self, key: str) -> tuple[int, int]:
+        """Give width and height of an image in pixels, as its XML says; (0, 0) where that is not known."""
+        row = self._row(key)
+        return (self._sizes[2 * row], self._sizes[2 * row + 1]) if row >= 0 else (0, 0)
+
+    def _row(self, key: str) -> int:
+        """Give the row of an image, -1 where it has no XML."""
+        wanted = key.encode("ascii", "replace")
+        row = bisect_left(range(len(self)), wanted, key=self._key)
+        return row if row < len(self) and self._key(row) == wanted else -1
 
     def _key(self, row: int) -> bytes:
         return self._keys[self._key_ends[row - 1] if row else 0 : self._key_ends[row]]
@@ -78,14 +91,16 @@ class BoxBookBuilder:
         self._ends = array("I")
         self._sides = array("I")
         self._texts = array("I")
+        self._sizes = array("I")
         self._words: dict[str, int] = {}
 
-    def add(self, key: str, boxes: Iterable[Box]) -> None:
+    def add(self, key: str, boxes: Iterable[Box], size: tuple[int, int] = (0, 0)) -> None:
         for box in boxes:
             self._sides.extend((box.xmin, box.ymin, box.xmax, box.ymax))
             self._texts.extend((self._word(box.wnid), self._word(box.pose), box.truncated | box.difficult << 1))
         self._keys += key.encode("ascii")
         self._key_ends.append(len(self._keys))
+        self._sizes.extend(size)
         self._ends.append(len(self._sides) // 4)
 
     def _word(self, word: str) -> int:
@@ -96,7 +111,7 @@ class BoxBookBuilder:
 
     def book(self, report: Callable[[Finding], None]) -> BoxBook:
         """Give the book; a key that stands twice keeps its first boxes."""
-        keys, sides, texts = bytearray(), array("I"), array("I")
+        keys, sides, texts, sizes = bytearray(), array("I"), array("I"), array("I")
         key_ends, box_ends = array("I"), array("I")
         last = b""
         for row in array("I", sorted(range(len(self._ends)), key=self._key)):
@@ -108,6 +123,7 @@ class BoxBookBuilder:
             keys += last
             sides += self._sides[4 * start : 4 * stop]
             texts += self._texts[3 * start : 3 * stop]
+            sizes += self._sizes[2 * row : 2 * row + 2]
             key_ends.append(len(keys))
             box_ends.append(len(sides) // 4)
-        return BoxBook(bytes(keys), key_ends, box_ends, sides, texts, tuple(self._words))
+        return BoxBook(bytes(keys), key_ends, box_ends, sides, texts, tuple(self._words), sizes)

@@ -45,7 +45,7 @@ def read_boxes(
             if parsed.folder not in (each.wnid, str(each.split)):
                 why = f"expected the folder {each.wnid!r}, found {parsed.folder!r}"
                 tally.add(Finding("name", f"{each.key}.xml", why, is_problem=False))
-            builder.add(each.key, parsed.boxes)
+            builder.add(each.key, parsed.boxes, (parsed.width, parsed.height))
     return builder.book(tally.add), tally.findings()
 
 

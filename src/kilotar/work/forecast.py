@@ -44,7 +44,7 @@ def forecast_run(
     """
     place = Path(request.out or workspace.root)
     rate = measure_disk(nearest_folder(place)) if measure else ASSUMED_RATE
-    every = sum(count_images(a, span) for a in surveyed.archives for span in a.chosen_parts(surveyed.chosen))
+    every = _count(surveyed)
     trees = list(finished_trees(workspace))
     lacking = [archive for archive in surveyed.archives if downloads.lacks(archive.local)]
     steps = [_get(archive, surveyed, downloads, rate) for archive in lacking]
@@ -63,6 +63,10 @@ def forecast_run(
             steps[-1] = replace(steps[-1], ready_bytes=first)
         trees.append(output)
     return replace(forecast(place, steps, every, rate), fetch_bytes=fetch_bytes)
+
+
+def _count(surveyed: Survey) -> int:
+    return sum(count_images(a, span) for a in surveyed.archives for span in a.chosen_parts(surveyed.chosen))
 
 
 def _first_part(lacking: list[SurveyedArchive], surveyed: Survey, fetch_bytes: int) -> int:
@@ -84,7 +88,8 @@ def _line(
 ) -> ForecastStep:
     """Give the line of one output."""
     size_bytes, images = _needs(surveyed, waiting)
-    notes = images if any(step.key.startswith(BOXES) for step in waiting) else 0  # at most one XML an image
+    has_notes = any(step.key.startswith(BOXES) for step in waiting)
+    notes = (images or _count(surveyed)) if has_notes else 0  # at most one XML an image
     lost_bytes = (images * BLOCK_BYTES // 2 if not links else images * _ENTRY_BYTES) + notes * BLOCK_BYTES
     write_bytes = (0 if links else size_bytes) + lost_bytes + side_bytes
     read_bytes = 0 if links else sum(step.size_bytes for step in waiting)

@@ -23,7 +23,7 @@ from kilotar.work.request import Request
 from kilotar.work.sharding import Sharding
 from kilotar.work.survey import Survey
 
-__all__ = ["plan_outputs", "plan_shards", "plan_steps"]
+__all__ = ["plan_outputs", "plan_shards", "plan_steps", "with_boxes"]
 
 
 def plan_outputs(request: Request, surveyed: Survey, workspace: Workspace) -> tuple[Output, ...]:
@@ -34,6 +34,11 @@ def plan_outputs(request: Request, surveyed: Survey, workspace: Workspace) -> tu
     if request.boxes and not surveyed.boxes and request.fetching is None:  # else they come
         _refuse_without_boxes(request, surveyed)
     return tuple(_plan_output(request, name, surveyed, workspace) for name in dict.fromkeys(request.formats))
+
+
+def with_boxes(request: Request) -> Request:
+    """Give a request that asks for boxes where one of its formats is made of them. Raises UsageError."""
+    return replace(request, boxes=request.boxes or any(find_sink(name).ABOUT.boxes for name in request.formats))
 
 
 def _refuse_without_boxes(request: Request, surveyed: Survey) -> None:
@@ -60,7 +65,7 @@ def _plan_output(request: Request, name: str, surveyed: Survey, workspace: Works
         splits=tuple(archive.split.value for archive in surveyed.archives),
         classes=surveyed.classes,
         sources=surveyed.sources(),
-        boxes=surveyed.box_sources(unverified=request.unverified) if takes_annotations(sink) or about.shards else (),
+        boxes=surveyed.box_sources(unverified=request.unverified) if _takes_boxes(sink) else (),
         edition_sha256=edition_sha256(surveyed.edition),
     )
     folder = Path(request.out).absolute() if request.out else (workspace.root / about.folder)
@@ -70,7 +75,7 @@ def _plan_output(request: Request, name: str, surveyed: Survey, workspace: Works
     if manifest is not None and not request.unverified:
         _refuse_let_in(manifest, surveyed, folder, facts)
     sharding = plan_shards(sink, options, surveyed)
-    steps = sharding.steps() if sharding else _steps(surveyed, boxes=takes_annotations(sink)) if about.images else ()
+    steps = sharding.steps() if sharding else _steps(surveyed, sink)
     output = Output(sink, options, recipe, folder, facts, steps, manifest, len(steps), sharding)
     return output if output.is_there(workspace) else replace(output, manifest=None)
 
@@ -105,6 +110,11 @@ def plan_steps(surveyed: Survey) -> tuple[Step, ...]:
     return tuple(step for archive in surveyed.archives for step in archive.steps(surveyed.chosen))
 
 
-def _steps(surveyed: Survey, *, boxes: bool) -> tuple[Step, ...]:
-    notes = tuple(Step(f"{BOXES}{box.about.split}", "", 0, 0) for box in surveyed.boxes) if boxes else ()
-    return plan_steps(surveyed) + notes
+def _steps(surveyed: Survey, sink: Sink) -> tuple[Step, ...]:
+    images = plan_steps(surveyed) if sink.ABOUT.images else ()
+    boxes = surveyed.boxes if takes_annotations(sink) else ()
+    return images + tuple(Step(f"{BOXES}{box.about.split}", "", 0, 0) for box in boxes)
+
+
+def _takes_boxes(sink: Sink) -> bool:
+    return takes_annotations(sink) or sink.ABOUT.shards or sink.ABOUT.boxes

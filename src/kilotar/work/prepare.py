@@ -32,7 +32,7 @@ from kilotar.work.inputs import Inputs
 from kilotar.work.linking import find_tree, finished_trees
 from kilotar.work.making import Making, Setting
 from kilotar.work.output import Output
-from kilotar.work.planning import plan_outputs
+from kilotar.work.planning import plan_outputs, with_boxes
 from kilotar.work.reporting import report_run
 from kilotar.work.request import Request
 from kilotar.work.settling import edition_for, settle
@@ -50,6 +50,7 @@ def prepare(request: Request, emit: Emit = ignore) -> Report:
     started, emit = time.monotonic(), one_by_one(emit)
     for name in request.formats:
         parse_options(find_sink(name), request.options_of(name))  # a wrong word is told before anything is made
+    request = with_boxes(request)
     workspace = Workspace(request.root)
     edition = edition_for(request, workspace)
     settled = settle(request, edition, workspace)
@@ -78,7 +79,7 @@ def prepare(request: Request, emit: Emit = ignore) -> Report:
 
 def plan(request: Request, emit: Emit = ignore) -> Forecast:
     """Say what `prepare` would do and need; nothing is changed. Raises as `prepare`, but for terms and space."""
-    edition = edition_for(request, Workspace(request.root))
+    request, edition = with_boxes(request), edition_for(request, Workspace(request.root))
     with _untouched(request.root) as workspace:
         inputs = _look(request, workspace, edition, emit)
         surveyed = survey(request, edition, workspace, inputs, emit).foreseen()
@@ -88,7 +89,7 @@ def plan(request: Request, emit: Emit = ignore) -> Forecast:
 
 def why(request: Request, emit: Emit = ignore) -> tuple[WhyRow, ...]:
     """Give every step with what `prepare` would do with it, and the reason; nothing is changed. Raises as `plan`."""
-    edition = edition_for(request, Workspace(request.root))
+    request, edition = with_boxes(request), edition_for(request, Workspace(request.root))
     rows: list[WhyRow] = []
     with _untouched(request.root) as workspace:
         inputs = _look(request, workspace, edition, emit)
