@@ -10,37 +10,44 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["Feature", "example", "floats", "ints", "padding", "text", "wide_int"]
+__all__ = ["example", "floats", "ints", "padding", "text", "wide_int"]
 
-Feature = tuple[bytes, ...]
 _PADDING = 15  # a field that Example has not, and that every reader passes over
-_SMALL_BYTES = 4096
 
 
-def example(features: Mapping[str, Feature]) -> list[bytes]:
-    """Give a record in pieces, the small ones joined."""
-    entries: list[bytes] = []
-    for name in sorted(features):
-        entries += _wrap(1, (*_wrap(1, (name.encode("ascii"),)), *_wrap(2, features[name])))
-    return _joined(_wrap(1, entries))
+def example(features: Mapping[str, bytes], name: str, image: bytes) -> list[bytes]:
+    """Give a record in three pieces, the second of which is the image.
+
+    Args:
+        features: by name, as the functions below give them.
+        name:     of the feature that the image is.
+    """
+    before = b"".join(_entry(other, features[other]) for other in sorted(features) if other < name)
+    after = b"".join(_entry(other, features[other]) for other in sorted(features) if other > name)
+    head, size_bytes = b"", len(image)
+    for number in (1, 1, 2):  # bytes of a list, list of a feature, value of an entry
+        head = _begin(number, len(head) + size_bytes) + head
+    head = _wrap(1, name.encode("ascii")) + head
+    head = before + _begin(1, len(head) + size_bytes) + head
+    return [_begin(1, len(head) + size_bytes + len(after)) + head, image, after]
 
 
-def text(value: str | bytes) -> Feature:
-    """Give a feature of one text or image."""
-    return _wrap(1, _wrap(1, (value.encode("utf-8") if isinstance(value, str) else value,)))
+def text(value: str) -> bytes:
+    """Give a feature of one text."""
+    return _wrap(1, _wrap(1, value.encode("utf-8")))
 
 
-def ints(values: Iterable[int]) -> Feature:
+def ints(values: Iterable[int]) -> bytes:
     """Give a feature of integers of 64 bits."""
     return _list(3, b"".join(_varint(value & (1 << 64) - 1) for value in values))
 
 
-def wide_int(value: int) -> Feature:
+def wide_int(value: int) -> bytes:
     """Give a feature of one integer below 2**21 that takes the same room whatever it is; every reader takes it so."""
     return _list(3, bytes((value & 0x7F | 0x80, value >> 7 & 0x7F | 0x80, value >> 14)))
 
 
-def floats(values: Sequence[float]) -> Feature:
+def floats(values: Sequence[float]) -> bytes:
     """Give a feature of floats of 32 bits; none are a list without values."""
     return _list(2, struct.pack(f"<{len(values)}f", *values))
 
@@ -54,16 +61,22 @@ def padding(size_bytes: int) -> bytes:
     return padding(2) + padding(size_bytes - 2)  # one byte more would need a longer begin, and that two bytes more
 
 
-def _list(kind: int, packed: bytes) -> Feature:
-    return _wrap(kind, _wrap(1, (packed,)) if packed else ())
+def _entry(name: str, feature: bytes) -> bytes:
+    return _wrap(1, _wrap(1, name.encode("ascii")) + _wrap(2, feature))
 
 
-def _wrap(number: int, pieces: Sequence[bytes]) -> Feature:
-    return (_begin(number, sum(map(len, pieces))), *pieces)
+def _list(kind: int, packed: bytes) -> bytes:
+    return _wrap(kind, _wrap(1, packed) if packed else b"")
+
+
+def _wrap(number: int, content: bytes) -> bytes:
+    return _begin(number, len(content)) + content
 
 
 def _begin(number: int, size_bytes: int) -> bytes:
-    return bytes((number << 3 | 2,)) + _varint(size_bytes)
+    return (
+        bytes((number << 3 | 2, size_bytes)) if size_bytes < 0x80 else bytes((number << 3 | 2,)) + _varint(size_bytes)
+    )
 
 
 def _varint(value: int) -> bytes:
@@ -73,15 +86,3 @@ def _varint(value: int) -> bytes:
         value >>= 7
     out.append(value)
     return bytes(out)
-
-
-def _joined(pieces: Iterable[bytes]) -> list[bytes]:
-    joined: list[bytes] = []
-    small: list[bytes] = []
-    for piece in pieces:
-        if len(piece) < _SMALL_BYTES:
-            small.append(piece)
-        else:
-            joined += (b"".join(small), piece)
-            small.clear()
-    return [*joined, b"".join(small)]

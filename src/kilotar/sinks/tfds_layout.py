@@ -9,7 +9,8 @@ Rules guarded: version, names, order and number of shards are those of a folder 
 -1 for test; a split without images is not announced. Of records only the meaning is that of TFDS: a map has no order.
 
 Differs from TFDS: it makes JPEGs of quality 100 out of the 22 CMYK images and the PNG, here they keep their bytes.
-tf.io.decode_jpeg refuses CMYK and decode_image takes PNG: leave the 23 out, or decode them by another library.
+TensorFlow's decoders give RGB of all of them. Names of test images have no folder, as in a tar of the old test archive
+and its patch, which TFDS asks for; out of the archive of 2019 it would take "test/..." for names, and so another order.
 Source: tensorflow/datasets core/{naming,hashing,shuffle,dataset_info}.py, core/utils/shard_utils.py, core/features/,
 datasets/imagenet2012/, compared with what 4.9.10 writes.
 """
@@ -65,7 +66,7 @@ def shard_path(split: Split, number: int, count: int, form: str) -> str:
 
 def record(sample: Sample, label: int, data: bytes) -> list[bytes]:
     """Give the record of a sample in pieces."""
-    return example({"file_name": text(sample.name), "image": text(data), "label": ints([label])})
+    return example({"file_name": text(sample.name), "label": ints([label])}, "image", data)
 
 
 def side_files(collection: Collection, out: OutFolder, form: str) -> tuple[Written, ...]:

@@ -35,7 +35,7 @@ from kilotar.parse.example import parse_example
 from kilotar.parse.jpeg import JpegFacts, probe_jpeg
 from kilotar.parse.png import probe_png
 from kilotar.sinks.base import ShardOptions, SinkAbout
-from kilotar.sinks.example import Feature, example, floats, ints, padding, text, wide_int
+from kilotar.sinks.example import example, floats, ints, padding, text, wide_int
 from kilotar.sinks.tfrecord_frames import FRAME_BYTES, frame, read_at, read_frames
 
 ABOUT = SinkAbout(
@@ -52,8 +52,10 @@ ABOUT = SinkAbout(
 OFFICIAL = None  # the original shuffles what a folder lists first: another order on every machine
 _NAMES = {Split.TRAIN: ("train", 1024), Split.VAL: ("validation", 128), Split.TEST: ("test", 128)}
 _FILE = re.compile(r"(train|validation|test)-([0-9]{5})-of-([0-9]{5})", re.ASCII)
+_IMAGE = "image/encoded"
 _MAX_SIDE_PX = (1 << 21) - 1
-_Sides = tuple[float, float, float, float]  # xmin, ymin, xmax, ymax as parts of width and height
+_SIDES = ("xmin", "ymin", "xmax", "ymax")
+_Sides = tuple[float, float, float, float]  # the same, as parts of width and height
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +102,17 @@ def _record(sample: Sample, label: int, data: bytes, edition: Edition) -> list[b
     width, height = _size(data)
     wanted = _own(sample)
     boxes = [sides for box in wanted if (sides := _scaled(box, width, height))]
-    record = example(_features(sample, label, data, edition, (width, height), boxes))
+    record = example(_features(sample, label, edition, (width, height), boxes), _IMAGE, data)
     if len(boxes) < len(wanted):
         record.append(padding(_record_bytes(sample, label, edition) - sum(map(len, record))))
     return record
 
 
 def _record_bytes(sample: Sample, label: int, edition: Edition) -> int:
-    """Give the length of a record without its image."""
+    """Give the length of a record, without having its image."""
     blank = bytes(sample.at.size_bytes)
     boxes = [(0.0, 0.0, 1.0, 1.0)] * len(_own(sample))
-    return sum(map(len, example(_features(sample, label, blank, edition, (0, 0), boxes))))
+    return sum(map(len, example(_features(sample, label, edition, (0, 0), boxes), _IMAGE, blank)))
 
 
 def _size(data: bytes) -> tuple[int, int]:
@@ -144,11 +146,11 @@ def _scaled(box: Box, width: int, height: int) -> _Sides | None:
 def _features(
     sample: Sample,
     label: int,
-    data: bytes,
     edition: Edition,
     size: tuple[int, int],
     boxes: Sequence[_Sides],
-) -> Mapping[str, Feature]:
+) -> Mapping[str, bytes]:
+    """Give every feature but the image."""
     from_one = label + 1 if label != NO_LABEL else NO_LABEL
     is_cmyk, is_png = sample.name in edition.cmyk, sample.name in edition.png
     return {
@@ -158,15 +160,11 @@ def _features(
         "image/colorspace": text("CMYK" if is_cmyk else "RGB"),
         "image/format": text("PNG" if is_png else "JPEG"),
         "image/filename": text(sample.name),
-        "image/encoded": text(data),
         "image/class/label": ints([from_one]),
         "image/class/synset": text(sample.wnid),
         "image/class/text": text(edition.by_wnid[sample.wnid].words if sample.wnid else ""),
-        "image/object/bbox/xmin": floats([sides[0] for sides in boxes]),
-        "image/object/bbox/ymin": floats([sides[1] for sides in boxes]),
-        "image/object/bbox/xmax": floats([sides[2] for sides in boxes]),
-        "image/object/bbox/ymax": floats([sides[3] for sides in boxes]),
         "image/object/bbox/label": ints([from_one] * len(boxes)),
+        **{f"image/object/bbox/{side}": floats([box[at] for box in boxes]) for at, side in enumerate(_SIDES)},
     }
 
 
@@ -207,7 +205,7 @@ def read(folder: Path, edition: Edition) -> Iterator[Row]:
 def _read_shard(file: Path, split: Split) -> Iterator[Row]:
     for at, record in read_frames(file):
         facts = parse_example(record)
-        image = facts.span("image/encoded")
+        image = facts.span(_IMAGE)
         (label,) = facts.ints("image/class/label")
         yield Row(
             split,
