@@ -138,7 +138,7 @@ def transfer_of(pieces: PieceFile, told: list[Event], wishes_until_it_works: int
 
 
 def test_a_full_disk_without_room_for_a_minute_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kilotar.work.transfer.has_room", lambda pieces: False)
+    monkeypatch.setattr("kilotar.work.room.has_room", lambda pieces: False)
     pieces = open_pieces(tmp_path, "a.tar", tmp_path / "state", table_of(DATA, PIECE))
     with pytest.raises(DiskFull, match="0 of 10 pieces"):
         transfer_of(pieces, [], 1000, step_s=4.0).run(lambda start, stop: None)
@@ -147,7 +147,7 @@ def test_a_full_disk_without_room_for_a_minute_ends_the_run(tmp_path: Path, monk
 
 def test_where_there_is_room_again_sources_are_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     looks = iter([False, False])
-    monkeypatch.setattr("kilotar.work.transfer.has_room", lambda pieces: next(looks, True))
+    monkeypatch.setattr("kilotar.work.room.has_room", lambda pieces: next(looks, True))
     pieces = open_pieces(tmp_path, "a.tar", tmp_path / "state", table_of(DATA, PIECE))
     told: list[Event] = []
 

@@ -5,10 +5,13 @@ Rules guarded: what one client met is not forgotten when the next is tried; an a
 
 from __future__ import annotations
 
+from kilotar.errors import HttpFailed, NetworkError, NoPeers
 from kilotar.model.fetching import HttpFacts, SwarmFacts, TrackerFact
 from kilotar.plan.ladder import seen
+from kilotar.store.pieces import PieceFile
+from kilotar.work.fleet import Ways
 
-__all__ = ["Met"]
+__all__ = ["Met", "given_up"]
 
 MOST_NAMED = 3
 
@@ -41,3 +44,22 @@ class Met:
             parts.append(f"DHT {self._nodes} nodes")
         parts += [f"{url}: {error}" for url, error in self._http.items()][:MOST_NAMED]
         return "; ".join(parts)
+
+
+def given_up(why: str, pieces: PieceFile, ways: Ways, met: Met) -> NetworkError:
+    """Give the error of a download for which no way is left."""
+    name = pieces.table.name
+    kept = f"what has arrived is kept: {pieces.count} of {pieces.table.count} pieces"
+    if ways.is_none:
+        return HttpFailed(
+            f"{name} is not whole, and nothing may be fetched",
+            seen=kept,
+            fix="add --from torrent or --from http, or ask with --classes for what is there",
+        )
+    if ways.swarm is None:
+        return HttpFailed(f"{name} could not be fetched", seen=why, fix=f"run the same command later; {kept}")
+    return NoPeers(
+        f"no way to the bytes of {name}",
+        seen=f"{why}: {met}",
+        fix=f"kilotar doctor shows the broken link; --from http, --proxy, --torrent are other ways; {kept}",
+    )

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 
-from kilotar.errors import DiskFull, HttpFailed, KilotarError, NetworkError, NoPeers
+from kilotar.errors import DiskFull, KilotarError
 from kilotar.events import Emit, Progress, Trouble
 from kilotar.exec.threads import map_in_order
 from kilotar.model.fetching import HttpFacts, SwarmFacts
@@ -26,17 +26,14 @@ from kilotar.plan.share import Share
 from kilotar.store.pieces import PieceFile
 from kilotar.work.fleet import Fleet, Ways
 from kilotar.work.intact import refuse_changed
-from kilotar.work.met import Met
+from kilotar.work.met import Met, given_up
 from kilotar.work.meter import Meter
-from kilotar.work.room import has_room
+from kilotar.work.room import MAKE_ROOM, Room
 
 __all__ = ["Cancelled", "Transfer"]
 
 TICK_S = 0.2
 SHARE_REST = 20.0  # times as long as a look at 70,000 pieces takes, until the next: at most a twentieth of a core
-FULL_DISK_S = 60.0
-ROOM_RETRY_S = 2.0
-MAKE_ROOM = "nothing is lost; make room within a minute, and the download goes on by itself"
 CHECK_THREADS = 2  # more are no faster: 2 GB/s of hashes are above what disks give
 
 Landed = Callable[[int, int], None]
@@ -73,7 +70,8 @@ class Transfer:
         self._share = Share(pieces.table.piece_bytes)
         self._is_stale = True
         self._checker: threading.Thread | None = None
-        self._full_since_s = self._retry_s = self._share_s = -1.0
+        self._room = Room(pieces)
+        self._share_s = -1.0
         self._met = Met()
         self._meter = Meter(self._clock())
         pieces.on_landed = self._note
@@ -156,7 +154,8 @@ class Transfer:
             return True
         now_s = self._clock()
         self._meter.see(now_s, self.pieces.landed_bytes())
-        self._wait_for_room(now_s)
+        if self._room.look(now_s, self._meter.last_rise_s):
+            self._is_stale = True  # a source that rests begins again with its next wish
         self._redistribute(now_s)
         if self._meter.is_look_due(now_s):
             self._look(now_s)
@@ -246,58 +245,24 @@ class Transfer:
                     self._told(trouble)
                 self._fleet.use_reserve()
             case GiveUp(why):
-                self._error = self._given_up(why)
+                self._error = given_up(why, self.pieces, self._ways, self._met)
         with self._turn:
             self._is_stale = True
-
-    def _given_up(self, why: str) -> NetworkError:
-        name = self.pieces.table.name
-        kept = f"what has arrived is kept: {self.pieces.count} of {self.pieces.table.count} pieces"
-        if self._ways.is_none:
-            return HttpFailed(
-                f"{name} is not whole, and nothing may be fetched",
-                seen=kept,
-                fix="add --from torrent or --from http, or ask with --classes for what is there",
-            )
-        if self._ways.swarm is None:
-            return HttpFailed(f"{name} could not be fetched", seen=why, fix=f"run the same command later; {kept}")
-        return NoPeers(
-            f"no way to the bytes of {name}",
-            seen=f"{why}: {self._met}",
-            fix=f"kilotar doctor shows the broken link; --from http, --proxy, --torrent are other ways; {kept}",
-        )
 
     # Troubles
 
     def _told(self, trouble: Trouble) -> None:
         """Pass a trouble on; a full disk is given a minute to be made room on."""
-        if trouble.kind == "disk-full" and self._full_since_s < 0:
-            self._full_since_s = self._clock()
+        if trouble.kind == "disk-full":
+            self._room.missing(self._clock())
         self._emit(trouble)
-
-    def _wait_for_room(self, now_s: float) -> None:
-        """Go on where a full disk has room again. Raises DiskFull where it has none for a minute."""
-        if self._full_since_s < 0:
-            return
-        waited_s = now_s - max(self._full_since_s, self._meter.last_rise_s)
-        if waited_s > FULL_DISK_S:
-            raise DiskFull(
-                f"the disk of {self.pieces.path} is full",
-                seen=f"{self.pieces.count} of {self.pieces.table.count} pieces are there, and nothing is damaged",
-                fix="make room and run the same command again",
-            )
-        if now_s >= self._retry_s and has_room(self.pieces):
-            self._retry_s = now_s + ROOM_RETRY_S
-            self._is_stale = True  # a source that rests begins again with its next wish
-            if self._meter.last_rise_s > self._full_since_s:
-                self._full_since_s = -1.0
 
     def _save(self) -> None:
         """Keep the proofs; where the disk is full that can wait, since pieces without a bit are read again."""
         try:
             self.pieces.save()
         except DiskFull as error:
-            if self._full_since_s < 0:
+            if not self._room.is_missing:
                 self._told(Trouble("disk-full", self.pieces.table.name, str(error), MAKE_ROOM))
 
     def _check_disk(self) -> None:
