@@ -186,3 +186,14 @@ def test_a_file_that_is_no_table_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data/train-00000-of-00001.parquet").write_bytes(b"PAR1 and no more")
     with pytest.raises(LayoutRefused, match="no Parquet"):
         list(parquet.read(tmp_path, make_small().collection.edition))
+
+
+def test_large_images_make_smaller_groups_complaint_56(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kilotar.sinks.parquet_groups._GROUP_BYTES", 1)
+    small = make_small().without_boxes()
+    lay(parquet, small, tmp_path)
+    file = pq.ParquetFile(tmp_path / "data/train-00000-of-00001.parquet")
+    assert {file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)} == {1}
+    assert {row.name: row.read() for row in parquet.read(tmp_path, small.collection.edition) if row.read} == {
+        sample.name: data for sample, data in small.samples()
+    }

@@ -8,8 +8,7 @@
 
 Rules guarded: bytes of images as published (22 are CMYK and one is a PNG under its published name); `path` is the
 published file name; label -1 for test; names of classes are told apart where they are equal ("crane", "crane2");
-a row group is 100 images, so that memory is bounded for writer and reader alike; no statistics or dictionaries of
-image bytes. Boxes are xmin, ymin, xmax, ymax in pixels, as in the XML.
+no statistics or dictionaries of image bytes. Boxes are xmin, ymin, xmax, ymax in pixels, as in the XML.
 The library writes its release into every file: bytes are the same for the same release of pyarrow. What is the same
 for all of them is the sequence of rows.
 Source: huggingface/datasets features/image.py, arrow_dataset.py and config.py; the card of ILSVRC/imagenet-1k. That
@@ -22,15 +21,15 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from kilotar.errors import LayoutRefused
 from kilotar.model.edition import Edition
-from kilotar.model.sample import NO_LABEL, Box, Sample, Split
+from kilotar.model.sample import NO_LABEL, Sample, Split
 from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, Written
 from kilotar.sinks.base import ShardOptions, SinkAbout
+from kilotar.sinks.parquet_groups import Drain, Group
 from kilotar.sinks.parquet_rows import open_table, walk_rows
 from kilotar.sinks.rows import class_names, text
 from kilotar.sinks.trees import file_names
@@ -49,7 +48,6 @@ ABOUT = SinkAbout(
 OFFICIAL: Callable[[Sample], Any] | None = None  # the hub's copy has the order of its archives
 _NAMES = {Split.TRAIN: "train", Split.VAL: "validation", Split.TEST: "test"}
 _SHARD_BYTES = 500_000_000
-_GROUP_ROWS = 100
 _FILE = re.compile(r"(train|validation|test)-\d{5}-of-\d{5}(-[0-9a-f]+)?\.parquet")
 _HUB_NAME = re.compile(r"(.+_\d+)_n\d{8}(\.JPEG)")  # n01440764_10026_n01440764.JPEG
 
@@ -94,57 +92,20 @@ def encode(
     import pyarrow
     from pyarrow import parquet
 
-    schema = _schema(collection)
-    drain = _Drain()
+    schema, drain, group = _schema(collection), Drain(), Group()
     file, listed = pyarrow.PythonFile(drain, "w"), ["image.path", "label"]
     with parquet.ParquetWriter(
         file, schema, compression="none", use_dictionary=["label"], write_statistics=listed
     ) as writer:
-        rows = iter(items)
-        while group := [_row(item, collection.boxes is not None) for item in islice(rows, _GROUP_ROWS)]:
-            writer.write_table(pyarrow.Table.from_pylist(group, schema), row_group_size=_GROUP_ROWS)
-            yield from drain.take()
+        for item in items:
+            group.add(item)
+            if group.is_full:
+                writer.write_table(group.table(schema))
+                group = Group()
+                yield from drain.take()
+        if group:
+            writer.write_table(group.table(schema))
     yield from drain.take()
-
-
-class _Drain:
-    """A file that keeps what is written until it is taken."""
-
-    closed = False
-
-    def __init__(self) -> None:
-        self._kept: list[bytes] = []
-        self._at = 0
-
-    def write(self, data: bytes) -> int:
-        self._kept.append(bytes(data))
-        self._at += len(data)
-        return len(data)
-
-    def tell(self) -> int:
-        return self._at
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def close(self) -> None:
-        """What was written can still be taken."""
-
-    def take(self) -> list[bytes]:
-        taken, self._kept = self._kept, []
-        return taken
-
-
-def _row(item: Item, with_boxes: bool) -> dict[str, object]:
-    row: dict[str, object] = {"image": {"bytes": bytes(item.data), "path": item.sample.name}, "label": item.label}
-    if with_boxes:
-        row["boxes"] = [_sides(box) for box in item.sample.boxes]
-        row["box_wnids"] = [box.wnid for box in item.sample.boxes]
-    return row
-
-
-def _sides(box: Box) -> list[int]:
-    return [box.xmin, box.ymin, box.xmax, box.ymax]
 
 
 def _schema(collection: Collection) -> Any:
