@@ -36,6 +36,9 @@ class PlainFolder:
                 self.largest_chunk_bytes = max(self.largest_chunk_bytes, len(chunk))
         return Written(path, size_bytes, digest.hexdigest())
 
+    def read(self, path: str, offset: int, size_bytes: int) -> bytes:
+        return (self.path / path).read_bytes()[offset : offset + size_bytes]
+
 
 def shards_of(sink: Sink, small: Small, options: object, out: OutFolder) -> tuple[Collection, tuple[Written, ...]]:
     """Write the shards of an output; give the collection with them, as `finish` gets it, and the files."""

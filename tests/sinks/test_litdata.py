@@ -171,6 +171,7 @@ def test_a_chunk_that_32_bits_cannot_tell_is_refused_before_it_is_written() -> N
         ("index.json", lambda data: data.replace(b'"chunk-0', b'"/chunk-0')),
         ("index.json", lambda data: data.replace(b'"chunk_size": 7', b'"chunk_size": 8')),
         ("index.json", lambda data: data.replace(b'"chunk_size": 7', b'"chunk_size": 1e999')),
+        ("index.json", lambda data: data.replace(b'"chunk_size": 7', b'"chunk_size": 7.0')),
         ("index.json", lambda data: data.replace(b'"chunk_size": 7', b'"chunk_size": null')),
         ("names.tsv", lambda data: data.partition(b"\n")[2]),
         ("chunk-0-0.bin", lambda data: data[:10]),

@@ -209,6 +209,10 @@ def test_what_is_not_as_the_index_says_is_refused(file: str, spoil: Callable[[by
     path.write_bytes(spoil(path.read_bytes()))
     with pytest.raises(LayoutRefused):
         list(mds.read(tmp_path, small.collection.edition))
+    if file != "index.json":
+        path.unlink()
+        with pytest.raises(LayoutRefused, match="missing"):
+            list(mds.read(tmp_path, small.collection.edition))
 
 
 def test_a_length_that_leads_out_of_a_sample_is_refused(tmp_path: Path) -> None:

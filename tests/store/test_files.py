@@ -257,3 +257,13 @@ def test_a_file_where_a_folder_should_be_is_an_error_of_the_tree(tmp_path: Path)
 
     with pytest.raises(StorageFailed, match=re.escape("make the folder of a/b.txt")):
         Folder(tmp_path).publish("a/b.txt", [b"x"])
+
+
+def test_a_folder_gives_bytes_of_its_files_and_fewer_at_their_end(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.publish("a/b.bin", [bytes(range(10))])
+
+    assert folder.read("a/b.bin", 3, 4) == bytes((3, 4, 5, 6))
+    assert folder.read("a/b.bin", 8, 4) == bytes((8, 9))
+    with pytest.raises(StorageFailed, match=r"read .*c\.bin"):
+        folder.read("a/c.bin", 0, 1)

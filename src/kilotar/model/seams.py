@@ -38,6 +38,13 @@ class OutFolder(Protocol):
         """
         ...
 
+    def read(self, path: str, offset: int, size_bytes: int) -> bytes:
+        """Give bytes of a file that stands in the folder; fewer where it ends before.
+
+        Raises: MachineError.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Shard:

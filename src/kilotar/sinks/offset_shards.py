@@ -83,9 +83,11 @@ def read_rows(folder: Path, read_shards: ReadShards) -> Iterator[Row]:
         try:
             for (name, wnid), (label, read) in zip(_read_names(inside), read_shards(inside, index), strict=True):
                 yield Row(split, name, wnid, label, read)
+        except FileNotFoundError as error:
+            raise LayoutRefused(f"a file of {inside} is missing", seen=str(error)) from error
         except OSError as error:
             raise storage_error(error, f"read the shards of {inside}") from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
             raise LayoutRefused(f"the shards of {inside} are not what its index says", seen=repr(error)) from error
     if not found:
         raise LayoutRefused(f"{folder} holds no shards", seen="there is no index.json in train, val or test")

@@ -184,3 +184,12 @@ class Folder:
             raise storage_error(error, f"make the folder of {path}") from error
         written = publish(target, chunks)
         return Written(path, written.size_bytes, written.sha256)
+
+    def read(self, path: str, offset: int, size_bytes: int) -> bytes:
+        """Give bytes of a file below the root; fewer where it ends before. Raises: MachineError."""
+        try:
+            with (self.root / path).open("rb") as file:
+                file.seek(offset)
+                return file.read(size_bytes)
+        except OSError as error:
+            raise storage_error(error, f"read {self.root / path}") from error

@@ -109,6 +109,9 @@ class _Mended:
             size_bytes += len(chunk)
         return Written(path, size_bytes, digest.hexdigest())
 
+    def read(self, path: str, offset: int, size_bytes: int) -> bytes:
+        return self._folder.read(path, offset, size_bytes)
+
 
 def _mend_annotations(output: Output, recorded: Mapping[str, str], surveyed: Survey, folder: Folder) -> Iterator[str]:
     for box in surveyed.boxes if output.recipe.boxes else ():

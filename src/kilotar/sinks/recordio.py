@@ -1,0 +1,241 @@
+"""RecordIO, as MXNet's iterators and DALI's mxnet reader want it.
+
+::
+
+    train.rec   all images of the split: records of (flag, label, number, 0), image
+    train.idx   number and offset of each record, for reading in any order
+    train.lst   number, label and path of each image, as im2rec makes and takes it
+    val.*  test.*
+
+One file a split is what launchers of MXNet and DALI are called with. Where more are asked for, they are `train_0.rec`
+and so on with an index each, as im2rec's --chunks has them; DALI reads all of them with `train.idx`, which then counts
+offsets as if they were one file.
+
+Rules guarded: bytes of images as published, as im2rec --pass-through has them (22 are CMYK and one is a PNG: DALI and
+OpenCV decode both); labels are floats from 0, -1 for test; records are numbered through a split in the order of its
+files. With boxes a label is what MXNet's detection iterators want: 4, 5, width, height of the image, then class, xmin,
+ymin, xmax, ymax of each box as fractions; class -1 marks boxes of other classes, and of images that tell no size.
+Source: apache/mxnet python/mxnet/recordio.py, tools/im2rec.py, python/mxnet/image/detection.py; NVIDIA/DALI
+dali/operators/reader/loader/recordio_loader.h.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain, pairwise, takewhile
+from itertools import count as counting
+from pathlib import Path
+from typing import Any, TextIO
+
+from kilotar.errors import LayoutRefused, storage_error
+from kilotar.model.edition import Edition
+from kilotar.model.sample import Box, Sample, Split
+from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, ShardFact, Written
+from kilotar.parse.jpeg import JpegFacts, probe_jpeg
+from kilotar.parse.png import probe_png
+from kilotar.plan.order import cut
+from kilotar.sinks.base import ShardOptions, SinkAbout
+from kilotar.sinks.recordio_frames import MAGIC, find_starts, frame, framed_bytes, payload
+from kilotar.sinks.rows import rank, text
+
+ABOUT = SinkAbout(
+    name="recordio",
+    summary="one file of records a split, with index and list",
+    folder="recordio",
+    reader="MXNet (ImageRecordIter, ImageDetRecordIter, MXIndexedRecordIO), DALI (fn.readers.mxnet)",
+    snippet='fn.readers.mxnet(path=["{folder}/train.rec"], index_path=["{folder}/train.idx"], random_shuffle=True)',
+    side_bytes=75,
+    shards=True,
+)
+_HEAD = struct.Struct("<IfQQ")
+_BEGIN = struct.Struct("<4sIIfQQ")  # of a record: its frame, then the header
+OFFICIAL: Callable[[Sample], Any] | None = None  # im2rec shuffles the list of a folder, whose walk no name tells
+
+
+@dataclass(frozen=True, slots=True)
+class Options(ShardOptions):
+    """Choices of this format.
+
+    Attributes:
+        order: see `ShardOptions`, also for seed.
+        seed:  of "windowed" and "shuffled".
+        shards: files of training images, 0 for the usual one.
+        boxes: have the labels of detection instead of a class, where boxes are given.
+    """
+
+    boxes: bool = False
+
+
+def place(sample: Sample) -> str:
+    """Give "": images stand in records."""
+    return ""
+
+
+def place_annotation(annotation: object) -> str:
+    """Give "": boxes are labels of the records."""
+    return ""
+
+
+def count(split: Split, sizes: Sequence[int], options: Options) -> int:
+    """Give 1, or what is wished for of train."""
+    return options.shards if options.shards and split is Split.TRAIN else 1
+
+
+def path(split: Split, number: int, count: int) -> str:
+    """Give `<split>.rec`, and `<split>_<number>.rec` where there are several."""
+    return f"{split}.rec" if count == 1 else f"{split}_{number}.rec"
+
+
+def encode(
+    items: Iterable[Item], shard: Shard, collection: Collection, options: Options
+) -> Iterator[bytes | memoryview]:
+    """Give the records of a file. Raises ArchiveRefused for an image that cannot be one."""
+    ranks = rank(collection.classes)
+    packed = _is_packed(collection, options)
+    for number, item in enumerate(items, _first(collection, shard)):
+        data = bytes(item.data)  # a view has no find
+        labels = struct.pack(f"<{_labels(item.sample)}f", *_packed(item.sample.boxes, data, ranks)) if packed else b""
+        yield from frame(_head(item.sample, item.label, number, packed) + labels, data)
+
+
+def _is_packed(collection: Collection, options: Options) -> bool:
+    return options.boxes and collection.boxes is not None
+
+
+def _first(collection: Collection, shard: Shard) -> int:
+    """Give the number of a file's first record."""
+    table = collection.table(shard.split)
+    return cut(len(table) if table is not None else 0, shard.count)[shard.number].start
+
+
+def _head(sample: Sample, label: int, number: int, packed: bool) -> bytes:
+    """Give MXNet's header of an image; where labels follow, the flag is their number and the label 0."""
+    return _HEAD.pack(_labels(sample), 0.0, number, 0) if packed else _HEAD.pack(0, float(label), number, 0)
+
+
+def _labels(sample: Sample) -> int:
+    return 4 + 5 * len(sample.boxes)
+
+
+def _packed(boxes: Sequence[Box], data: bytes, ranks: Mapping[str, int]) -> Iterator[float]:
+    """Give the labels of detection."""
+    width, height = _size_px(data)
+    yield from (4, 5, width, height)
+    for box in boxes:
+        if not (width and height):
+            yield from (-1, 0, 0, 0, 0)
+            continue
+        yield ranks.get(box.wnid, -1)
+        yield from (box.xmin / width, box.ymin / height, min(box.xmax / width, 1), min(box.ymax / height, 1))
+
+
+def _size_px(data: bytes) -> tuple[int, int]:
+    """Give width and height of an image, zeros where it does not tell."""
+    facts = probe_jpeg(data)
+    if isinstance(facts, JpegFacts):
+        return facts.width_px, facts.height_px
+    size = probe_png(data)
+    return (size.width_px, size.height_px) if size else (0, 0)
+
+
+def finish(collection: Collection, out: OutFolder, options: Options) -> tuple[Written, ...]:
+    """Write the list and the index of each file. Raises LayoutRefused where a file is not what was written."""
+    written = []
+    for fact in collection.shards:
+        name = fact.shard.path.removesuffix(".rec")
+        written.append(out.publish(f"{name}.lst", text(_list(collection, fact.shard))))
+        written.append(out.publish(f"{name}.idx", text(_index(collection, [fact], out, options))))
+    for table in collection.tables:
+        facts = [fact for fact in collection.shards if fact.shard.split is table.split]
+        if len(facts) > 1:
+            written.append(out.publish(f"{table.split}.idx", text(_index(collection, facts, out, options))))
+    return tuple(written)
+
+
+def _list(collection: Collection, shard: Shard) -> Iterator[str]:
+    ranks = rank(collection.classes)
+    for number, sample in enumerate(collection.samples(shard), _first(collection, shard)):
+        folder = f"{sample.wnid}/" if sample.wnid else ""
+        yield f"{number}\t{ranks.get(sample.wnid, -1):f}\t{folder}{sample.name}\n"
+
+
+def _index(collection: Collection, facts: Sequence[ShardFact], out: OutFolder, options: Options) -> Iterator[str]:
+    """Give number and offset of each record of some files, as if they were one."""
+    packed, before = _is_packed(collection, options), 0
+    for fact in facts:
+        first = _first(collection, fact.shard)
+        sizes = (_HEAD.size + packed * 4 * _labels(s) + s.at.size_bytes for s in collection.samples(fact.shard))
+        look = partial(_shift, out, fact.shard.path, first)
+        starts = find_starts(map(framed_bytes, sizes), fact.size_bytes, look)
+        yield from (f"{number}\t{before + start}\n" for number, start in enumerate(starts, first))
+        before += fact.size_bytes
+
+
+def _shift(out: OutFolder, path: str, first: int, row: int, at: int, most: int) -> int | None:
+    """Give how far behind its place the record of a row begins: there a first part stands with its number."""
+    window = out.read(path, at, most + _BEGIN.size)
+    for shift in range(0, len(window) - _BEGIN.size + 1, 4):
+        magic, word, _, _, number, _ = _BEGIN.unpack_from(window, shift)
+        if magic == MAGIC and word >> 29 in (0, 1) and number == first + row:
+            return shift
+    return None
+
+
+def read(folder: Path, edition: Edition) -> Iterator[Row]:
+    """Read every file in the order of its list. Raises LayoutRefused, MachineError."""
+    names = [(split, name) for split in Split for name in _names(folder, split)]
+    if not names:
+        raise LayoutRefused(f"{folder} holds no records", seen="there is no train.lst, val.lst or test.lst")
+    for split, name in names:
+        try:
+            yield from _read_file(folder / name, split)
+        except FileNotFoundError as error:
+            raise LayoutRefused(f"the records of {folder / name} are not whole", seen=str(error)) from error
+        except OSError as error:
+            raise storage_error(error, f"read the records of {folder / name}") from error
+        except (ValueError, OverflowError, struct.error) as error:
+            raise LayoutRefused(f"the records of {folder / name} are not as listed", seen=repr(error)) from error
+
+
+def _names(folder: Path, split: Split) -> Iterator[str]:
+    """Give the names of a split's files, without ending."""
+    if (folder / f"{split}.lst").is_file():
+        yield str(split)
+    numbered = (f"{split}_{number}" for number in counting())
+    yield from takewhile(lambda name: (folder / f"{name}.lst").is_file(), numbered)
+
+
+def _read_file(stem: Path, split: Split) -> Iterator[Row]:
+    """Give the records of a file; each must begin where the index says, with the number and label of the list."""
+    rec = stem.with_name(f"{stem.name}.rec")
+    with _lines(stem, "lst") as listed, _lines(stem, "idx") as indexed, rec.open("rb") as file:
+        size_bytes = file.seek(0, 2)
+        entries = (tuple(map(int, line.split("\t"))) for line in indexed)
+        spans = pairwise(chain(entries, ((-1, size_bytes),)))
+        for line, ((key, start), (_, stop)) in zip(listed, spans, strict=True):
+            number, label, name = line.removesuffix("\n").split("\t")
+            if not 0 <= start < stop <= size_bytes:
+                raise ValueError(f"record {number} is from byte {start} to {stop} of {size_bytes}")
+            file.seek(start)
+            magic, _, flag, value, found, _ = _BEGIN.unpack(file.read(_BEGIN.size))
+            if magic != MAGIC or not int(number) == key == found or not (flag or value == float(label)):
+                raise ValueError(f"at byte {start} stands no record {number} of label {label}")
+            wnid, _, name = name.rpartition("/")
+            yield Row(split, name, wnid, int(float(label)), partial(_read_image, rec, start, stop))
+
+
+def _lines(stem: Path, ending: str) -> TextIO:
+    return stem.with_name(f"{stem.name}.{ending}").open(encoding="ascii", newline="\n")
+
+
+def _read_image(path: Path, start: int, stop: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            file.seek(start)
+            whole = payload(file.read(max(stop - start, 0)))
+    except OSError as error:
+        raise storage_error(error, f"read {path}") from error
+    return whole[_HEAD.size + 4 * int.from_bytes(whole[:4], "little") :]
