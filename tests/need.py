@@ -35,5 +35,6 @@ def need_tool(name: str) -> str:
 
 def need_module(name: str) -> ModuleType:
     """Give an imported module, e.g. "torchvision"; one that is there and fails to import is an error."""
-    need(f"the Python package {name}", importlib.util.find_spec(name) is not None)
+    parents = (name[:at] for at, letter in enumerate(name) if letter == ".")  # of which none may be missing either
+    need(f"the Python package {name}", all(map(importlib.util.find_spec, (*parents, name))))
     return importlib.import_module(name)
