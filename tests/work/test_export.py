@@ -58,6 +58,17 @@ def test_what_is_said_for_one_format_goes_before_what_is_said_for_all(root: Path
     assert lengths(root / "webdataset") == [6, 6]
 
 
+@pytest.mark.parametrize("name", ["webdataset", "parquet"])
+def test_the_number_of_workers_does_not_show(name: str, root: Path, tiny: Tiny) -> None:
+    found = []
+    for jobs in (1, 2, 4):
+        prepare(root / str(jobs), tiny, formats=("lists",))
+        kilotar.export(root / str(jobs), name, shards=5, boxes=True, jobs=jobs)
+        found.append(tree_digests(root / str(jobs) / name))
+    assert found[0] == found[1] == found[2]
+    assert len(found[0]) > 6
+
+
 def test_the_same_again_does_nothing_and_another_choice_is_refused(root: Path, tiny: Tiny) -> None:
     prepare(root, tiny)
     kilotar.export(root, "webdataset", shards=3)

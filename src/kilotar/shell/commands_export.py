@@ -18,7 +18,7 @@ def export(
     root: Path,
     *formats: str,
     out: Path | None = None,
-    order: Literal["", "archive", "windowed", "shuffled", "official"] = "",
+    order: Literal["archive", "windowed", "shuffled", "official"] | None = None,
     seed: int | None = None,
     shards: int | None = None,
     splits: tuple[str, ...] = (),
@@ -51,7 +51,7 @@ def export(
         report = kilotar.export(
             root,
             *listed(formats),
-            order=order,
+            order=order or "",
             seed=seed,
             shards=shards,
             out=out,
