@@ -12,7 +12,9 @@ import pytest
 from PIL import Image
 
 import kilotar
+from kilotar.editions.load import load_edition
 from kilotar.editions.tiny import Tiny, make_tiny
+from kilotar.sinks.tfds_layout import shard_count
 from tests.need import need_module
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -206,3 +208,20 @@ def test_dali_finds_each_record_by_the_index_complaint_53(root: Path, split: str
         lines = (root / "tfrecord/idx" / f"{file.name}.idx").read_text().splitlines()
         cut = [data[int(at) + 12 : int(at) + int(size) - 4] for at, size in map(str.split, lines)]
         assert cut == list(tf.data.TFRecordDataset(str(file)).as_numpy_iterator())
+
+
+@pytest.mark.parametrize("images", [1, 3, 500, 1023, 1024, 2000, 50_000, 100_000, 1_281_167, 3_000_000])
+@pytest.mark.parametrize("mean_bytes", [90, 10_000, 110_000, 1 << 20, 3 << 20])
+def test_the_number_of_shards_is_that_of_tfds_complaint_41(images: int, mean_bytes: int) -> None:
+    from tensorflow_datasets.core.utils.shard_utils import ShardConfig
+
+    sizes = [mean_bytes] * images
+    payload_bytes = images * (mean_bytes + 74)  # 90 with the frames
+    assert shard_count(sizes) == ShardConfig.calculate_number_shards(payload_bytes, images)
+
+
+def test_our_classes_stand_in_the_order_of_the_labels_of_tfds_complaint_31() -> None:
+    from tensorflow_datasets.datasets.imagenet2012 import imagenet_common
+
+    wnids = [synset.wnid for synset in load_edition("ilsvrc2012").classes]
+    assert Path(imagenet_common.label_names_file()).read_text().split() == wnids
