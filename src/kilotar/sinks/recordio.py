@@ -62,7 +62,7 @@ class Options(ShardOptions):
     Attributes:
         order: see `ShardOptions`, also for seed.
         seed:  of "windowed" and "shuffled".
-        shards: files of training images, 0 for the usual one; after a kill a file is begun anew, so more of them lose less.
+        shards: files of training images, 0 for one. A file is begun anew after a kill, so more lose less.
         boxes: have the labels of detection instead of a class, where boxes are given.
     """
 
