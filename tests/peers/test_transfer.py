@@ -49,7 +49,7 @@ class Run:
     def __post_init__(self) -> None:
         self.transfer.want(0, self.archive.torrent.table.size_bytes)
         self.transfer.close_wants()
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
@@ -68,7 +68,8 @@ class Run:
 
     def end(self) -> None:
         self.transfer.cancel()
-        self._thread.join()
+        self._thread.join(30)
+        assert not self._thread.is_alive(), "a cancelled transfer did not end"
         self.pieces.close()
 
     def until_pieces(self, count: int, timeout_s: float = 20.0) -> None:
