@@ -270,7 +270,7 @@ def test_what_was_harmed_between_two_runs_is_found_and_fetched_again(
     run.until("half of it", lambda: run.landed_bytes() > 12 * MIB)
     run.peer.process.send_signal(signal.SIGINT)
     assert run.ended() == 130, run.said()
-    most = {scribble: 1.25 * MIB, cut: run.landed_bytes() - 3 * MIB}.get(harm, 0)
+    most = {scribble: 1.25 * MIB, cut: seed.sent_bytes() - 3 * MIB}.get(harm, 0)
     harm(root, fat)
 
     again = kilotar(here, "get", root, fat, *words)
