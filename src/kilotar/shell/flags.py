@@ -84,7 +84,7 @@ class Wanted:
     """Workers at once. Default: one a core, at most 4: more gain nothing."""
 
     option: tuple[str, ...] = ()
-    """An option of a format, as FORMAT.NAME=yes; may be repeated."""
+    """An option of a format, as FORMAT.NAME=WORD; may be repeated."""
 
     out: Path | None = None
     """Write the output there instead of below ROOT."""
@@ -117,6 +117,6 @@ def parse_option(text: str) -> tuple[str, str, str]:
     sink, dot, option = name.partition(".")
     if not (sink and dot and option and equals and word):
         raise UsageError(
-            f"--option {text!r} cannot be read", seen="an option is FORMAT.NAME=yes", fix="--option cls-loc.kaggle=yes"
+            f"--option {text!r} cannot be read", seen="an option is FORMAT.NAME=WORD", fix="--option cls-loc.kaggle=yes"
         )
     return sink, option, word

@@ -83,11 +83,19 @@ def show_formats(sinks: Sequence[Format]) -> list[str]:
         facts = (
             ("folder", "ROOT" if about.folder == "." else f"ROOT/{about.folder}"),
             ("read by", about.reader),
-            ("options", " ".join(f"--option {about.name}.{name}=yes" for name in option_names(sink))),
+            ("options", " ".join(option_words(sink))),
             ("lacks", f"pip install {' '.join(lacking)}" if lacking else ""),
         )
         lines += ["    " + field(name, text) for name, text in facts if text]
     return lines
+
+
+def option_words(sink: Format) -> tuple[str, ...]:
+    """Give each option of a format as it is said: a switch as what turns it over, all others with their default."""
+    turned = {True: "no", False: "yes"}
+    defaults = ((option.name, option.default) for option in fields(sink.Options))
+    words = ((name, turned[default] if isinstance(default, bool) else str(default)) for name, default in defaults)
+    return tuple(f"--option {sink.ABOUT.name}.{name}={word}" for name, word in words if word)
 
 
 def option_names(sink: Format) -> tuple[str, ...]:
