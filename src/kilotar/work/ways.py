@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kilotar.errors import HttpFailed
+from kilotar.errors import HttpFailed, storage_error
 from kilotar.events import Emit
 from kilotar.model.edition import Archive, Edition
 from kilotar.model.fetching import Fetcher, PieceWish, SwarmFacts, Tell
@@ -57,7 +57,10 @@ def find_metadata(
     found = find_torrent(wanted, places, emit, allow_private=fetching.allow_private)
     if found.to_save:
         path = workspace.torrent_of(about.infohash)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise storage_error(error, f"make the folder {path.parent}") from error
         publish(path, [found.to_save])
     return found.torrent
 
