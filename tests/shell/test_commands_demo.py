@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +19,8 @@ def test_the_demo_shows_the_tree_the_counts_the_proof_and_the_report(kt: Run, tm
     ended = kt("demo", str(tmp_path / "demo"))
 
     assert ended.code == 0, ended.err
-    assert "came     tiny_img_train.tar from peers 425.98 kB, this disk 4.10 kB" in ended.out  # zeros
+    # Its last piece is all zeros, so the hole in the new file is as good as what peers send: who is first counts.
+    assert re.search(r"came     tiny_img_train.tar from peers (430\.08 kB|425\.98 kB, this disk 4\.10 kB)\n", ended.out)
     assert {"    train/", "    ILSVRC2015/"} <= set(ended.out.splitlines())
     for words in ("200 train images + 50 val images", "0 problems", "as published", "val 1 -> ", "report.json", "next"):
         assert words in ended.out

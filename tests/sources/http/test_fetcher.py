@@ -423,12 +423,15 @@ class Crowd:
             self.changed.notify_all()
             self.changed.wait_for(lambda: self.most >= self.places, 10)
             is_crowded = self.changed.wait_for(lambda: self.now > self.places, 0.02)
+            # One that was answered leaves a moment after its client has gone on: only a crowd that stays is one.
+            is_crowded = is_crowded and not self.changed.wait_for(lambda: self.now <= self.places, 0.2)
             self.turned_away += is_crowded
         try:
             return (self.too_many if is_crowded else honest)(exchange)
         finally:
             with self.changed:
                 self.now -= 1
+                self.changed.notify_all()
 
 
 def test_all_connections_are_used_and_no_more(tmp_path: Path) -> None:
@@ -445,7 +448,7 @@ def test_two_archives_of_one_host_share_its_connections(tmp_path: Path) -> None:
     with Server(DATA, then=crowd) as server, fetching(server.url, first) as one, fetching(server.url, second) as two:
         assert one.landing.wait_for()
         assert two.landing.wait_for()
-    assert crowd.most == 2
+    assert crowd.most >= 2 and not crowd.turned_away
 
 
 def test_a_busy_server_gets_fewer_connections(tmp_path: Path) -> None:
