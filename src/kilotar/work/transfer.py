@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 
-from kilotar.errors import DiskFull, KilotarError
+from kilotar.errors import DiskFull, KilotarError, StorageFailed
 from kilotar.events import Emit, Progress, Trouble
 from kilotar.exec.threads import map_in_order
 from kilotar.model.fetching import HttpFacts, SwarmFacts
@@ -252,9 +252,13 @@ class Transfer:
     # Troubles
 
     def _told(self, trouble: Trouble) -> None:
-        """Pass a trouble on; a full disk is given a minute to be made room on."""
+        """Pass a trouble on; a full disk is given a minute to be made room on, one that fails ends the run."""
         if trouble.kind == "disk-full":
             self._room.missing(self._clock())
+        elif trouble.kind == "disk":
+            what = f"the disk of {self.pieces.path} fails"
+            fix = "check the disk (dmesg, smartctl), then run the same command again: it goes on from there"
+            self._error = self._error or StorageFailed(what, seen=trouble.seen, fix=fix)
         self._emit(trouble)
 
     def _save(self) -> None:

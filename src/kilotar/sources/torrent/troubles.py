@@ -76,7 +76,7 @@ def _disk(name: str, facts: SwarmFacts, error_number: int) -> Trouble:
     seen = _FULL.get(error_number) or "; ".join(facts.file_errors) or "the client stopped to write"
     if error_number in _FULL:
         return Trouble("disk-full", name, seen, "nothing is lost; make room, and the download goes on by itself")
-    return Trouble("disk", name, seen, "it is tried again every 30 s; check the disk (dmesg, smartctl)")
+    return Trouble("disk", name, seen, "the run ends; check the disk (dmesg, smartctl) and run the same command again")
 
 
 def _dht(facts: SwarmFacts) -> str:
