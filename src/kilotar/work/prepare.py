@@ -65,7 +65,7 @@ def prepare(request: Request, emit: Emit = ignore) -> Report:
         surveyed = survey(request, edition, workspace, inputs, emit)
         outputs = plan_outputs(request, surveyed, workspace)
         foreseen = surveyed.foreseen()
-        planned = plan_outputs(request, foreseen, workspace)
+        planned = outputs if foreseen is surveyed else plan_outputs(request, foreseen, workspace)
         expected = forecast_run(request, foreseen, planned, workspace, inputs.downloads, measure=False)
         refuse_when_full(expected)
         workspace.write_facts(settled)

@@ -120,7 +120,9 @@ class Survey:
         return tuple(Source(local.name, _box_identity(local, unverified=unverified)) for local in self.boxes)
 
     def foreseen(self) -> Survey:
-        """Give the survey as it will be when everything has arrived, by what is published: for forecasts."""
+        """Give the survey as it will be when everything has arrived, by what is published: itself where all is here."""
+        if all(archive.growth is None for archive in self.archives):
+            return self
         return replace(self, archives=tuple(archive.foreseen() for archive in self.archives))
 
     def standing(self, found: Mapping[str, LocalArchive]) -> Survey:
