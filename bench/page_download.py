@@ -9,6 +9,7 @@ from statistics import median
 
 from bench.download import ARIA2, CHECK, OURS_NAME, RESULTS, SHA1SUM, TRANSMISSION
 from bench.figures import Line, Ratio, Suite, cpu_s, wall_s
+from bench.record import recorded_at
 from bench.targets import Target
 
 MOST_RSS_BYTES = 250e6
@@ -29,7 +30,7 @@ def download(path: Path = RESULTS) -> Iterator[str]:
         return
     lines: list[Line] = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     loads = [line["load"] for line in lines]
-    yield from ("## Downloads", "", *_METHOD)
+    yield from ("## Downloads", "", *_METHOD, recorded_at(path))
     yield from (
         f"The load average was {min(loads):.1f} to {max(loads):.1f}: others were at work on the same cores.",
         "",

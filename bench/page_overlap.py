@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from bench.record import recorded_at
+
 RESULTS = Path(__file__).with_name("overlap.jsonl")
 FIXED_S, SHARE = 5.0, 0.02
 _METHOD = """\
@@ -20,6 +22,7 @@ def overlap() -> Iterator[str]:
         return
     yield from ("## Behind the last piece", "")
     yield from _METHOD
+    yield recorded_at(RESULTS)
     yield ""
     yield "| arrives at | download s | behind the last piece s | allowed s | conversion by itself s | met |"
     yield "| --- | --- | --- | --- | --- | --- |"

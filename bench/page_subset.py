@@ -8,6 +8,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from bench.record import recorded_at
+
 RESULTS = Path(__file__).with_name("subset.jsonl")
 Row = dict[str, Any]
 _TARGETS = {"learnt": 0.12, "known": 0.04}
@@ -21,6 +23,7 @@ def subset() -> Iterator[str]:
     rows: list[Row] = [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()]
     yield from ("## A few classes of the full archive", "")
     yield from _METHOD
+    yield recorded_at(RESULTS)
     yield from ("", *_table(_SEARCH_HEAD, _search_rows([row for row in rows if row["what"] == "search"])))
     yield from ("", *_table(_FETCH_HEAD, map(_fetch_row, (row for row in rows if row["what"] == "fetch"))))
     yield from _verdict([row for row in rows if row["classes"] == 10])

@@ -84,3 +84,10 @@ def _said(*command: str) -> str:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return ""
+
+
+def recorded_at(results: Path) -> str:
+    """Say with which commit figures of a file of their own came in: they are of the code before it, not of the head."""
+    words = ["git", "log", "-1", "--format=%h of %cd", "--date=format:%Y-%m-%d %H:%M", "--", str(results)]
+    ran = subprocess.run(words, cwd=HOME, capture_output=True, text=True, check=False)
+    return f"These rows came in with commit {ran.stdout.strip()}." if ran.stdout.strip() else "These rows are new."
