@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import cast
 
 from kilotar.model.sample import NO_LABEL
 from kilotar.model.seams import Collection, Item, OutFolder, ShardFact, Written
-from kilotar.sinks.base import DataclassLike, Sink, as_shards
+from kilotar.sinks.base import DataclassLike, Sink, as_builder, as_shards
 from kilotar.work.sharding import Sharding
 from tests.doubles.collections import Small
 
@@ -52,7 +54,14 @@ def shards_of(sink: Sink, small: Small, options: object, out: OutFolder) -> tupl
     for shard in planned:
         samples = small.collection.samples(shard)
         items = (Item(s, ranks[s.wnid], memoryview(data[s.split, s.name])) for s in samples)
-        written.append(out.publish(shard.path, shards.encode(items, shard, small.collection, options)))
+        builder = as_builder(shards)
+        if builder is None:
+            written.append(out.publish(shard.path, shards.encode(items, shard, small.collection, options)))
+            continue
+        with TemporaryDirectory() as scratch:
+            builder.build(Path(scratch, "built"), items, shard, small.collection, options)
+            assert os.listdir(scratch) == ["built"]
+            written.append(out.publish(shard.path, [Path(scratch, "built").read_bytes()]))
     facts = (ShardFact(shard, file.size_bytes, file.sha256) for shard, file in zip(planned, written, strict=True))
     return replace(small.collection, shards=tuple(facts)), tuple(written)
 

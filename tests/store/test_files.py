@@ -18,6 +18,7 @@ from kilotar.store.files import (
     file_sha256,
     fsync_folder,
     publish,
+    publish_built,
     sweep,
     sync_file_system,
     write_all,
@@ -219,6 +220,41 @@ def test_without_syncfs_all_file_systems_are_synced(tmp_path: Path, monkeypatch:
     sync_file_system(tmp_path)
 
     assert called == ["sync"]
+
+
+def test_a_built_file_is_synced_before_it_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target, synced = tmp_path / "data", []
+    real = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (synced.append(target.exists()), real(fd)))
+
+    written = publish_built(target, lambda path: path.write_bytes(JOINED) and None)
+
+    assert (written.size_bytes, written.sha256) == (len(JOINED), hashlib.sha256(JOINED).hexdigest())
+    assert synced == [False, True]  # the file, then its folder
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+@pytest.mark.parametrize("stop", [ValueError("of a library"), KeyboardInterrupt()])
+def test_a_build_that_raises_leaves_the_old_file_and_nothing_else(tmp_path: Path, stop: BaseException) -> None:
+    target = tmp_path / "data"
+    target.write_bytes(OLD)
+
+    def build(path: Path) -> None:
+        path.write_bytes(b"half")
+        raise stop
+
+    with pytest.raises(type(stop)):
+        publish_built(target, build)
+
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("data", OLD)]
+
+
+def test_a_build_that_the_disk_refuses_is_an_error_of_the_tree(tmp_path: Path) -> None:
+    def build(path: Path) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    with pytest.raises(DiskFull):
+        publish_built(tmp_path / "data", build)
 
 
 def test_a_sweep_removes_temporary_files_of_dead_runs_and_nothing_else(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ A sink of images says where each image goes (`place`); the engine writes it ther
 archive for all sinks of a run, or links it where the same image stands in a finished tree of the same file system.
 A sink of shards (`ShardSink`) says how many shards there are and what they are called, and turns samples into the bytes
 of one; which sample stands where is decided once for all of them (`kilotar.plan.order`), and files appear whole.
+Where a library must write the file itself, or parts of it are known last, the sink builds it under a temporary name
+(`BuildSink`).
 """
 
 from __future__ import annotations
@@ -28,11 +30,13 @@ from kilotar.model.sample import Sample, Split
 from kilotar.model.seams import Annotation, Collection, Item, OutFolder, Row, Shard, Written
 
 __all__ = [
+    "BuildSink",
     "NoOptions",
     "ShardOptions",
     "ShardSink",
     "Sink",
     "SinkAbout",
+    "as_builder",
     "as_shards",
     "check_needs",
     "find_sink",
@@ -60,6 +64,7 @@ class SinkAbout:
             while an archive arrives.
         stamped: package whose release shows in the bytes, so that they are the same for the same release; "" for none.
         boxes:   whether it is made of boxes, which are then wanted without being asked for.
+        builds:  whether it is a `BuildSink`.
     """
 
     name: str
@@ -75,6 +80,7 @@ class SinkAbout:
     early: bool = False
     stamped: str = ""
     boxes: bool = False
+    builds: bool = False
 
 
 class DataclassLike(Protocol):
@@ -168,9 +174,28 @@ class ShardSink(Protocol):
         ...
 
 
+class BuildSink(ShardSink, Protocol):
+    """The contract of a module that writes the file of a shard by itself instead of giving its bytes.
+
+    `encode` is not asked for.
+    """
+
+    def build(self, path: Path, items: Iterable[Item], shard: Shard, collection: Collection, options: Any) -> None:
+        """Write a shard as one new file at `path`, whose folder exists; nothing else may stay beside it.
+
+        It need not be durable: whoever calls syncs, hashes and renames it. Raises OSError.
+        """
+        ...
+
+
 def as_shards(sink: Sink | ShardSink) -> ShardSink | None:
     """Give a sink as what it is, None where it writes no shards."""
     return cast(ShardSink, sink) if sink.ABOUT.shards else None
+
+
+def as_builder(sink: ShardSink) -> BuildSink | None:
+    """Give a sink of shards as one that writes its files itself, None where it gives bytes."""
+    return cast(BuildSink, sink) if sink.ABOUT.builds else None
 
 
 @cache

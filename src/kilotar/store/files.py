@@ -14,13 +14,22 @@ import hashlib
 import itertools
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from kilotar.errors import storage_error
 from kilotar.model.seams import Written
 
-__all__ = ["Folder", "file_sha256", "fsync_folder", "publish", "read_file", "sync_file_system", "write_all"]
+__all__ = [
+    "Folder",
+    "file_sha256",
+    "fsync_folder",
+    "publish",
+    "publish_built",
+    "read_file",
+    "sync_file_system",
+    "write_all",
+]
 
 FILE_MODE = 0o644
 PART_SUFFIX = ".part"
@@ -100,8 +109,40 @@ def publish(path: Path, chunks: Iterable[bytes | memoryview]) -> Written:
         raise storage_error(error, f"write {path}") from error
 
 
+def publish_built(path: Path, build: Callable[[Path], None]) -> Written:
+    """Write a file durably under its name, where something else writes it: `build` makes it at the path it is given.
+
+    Its bytes are read once more for their digest. Raises: MachineError; what `build` raises besides OSError.
+    """
+    temporary = _temporary(path)
+    try:
+        try:
+            build(temporary)
+            digest, size_bytes = _sync_and_hash(temporary)
+            os.rename(temporary, path)
+        except BaseException:
+            _drop(temporary)
+            raise
+        fsync_folder(path.parent)
+    except OSError as error:
+        raise storage_error(error, f"write {path}") from error
+    return Written(str(path), size_bytes, digest)
+
+
+def _sync_and_hash(path: Path) -> tuple[str, int]:
+    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    with open(fd, "rb") as file:
+        os.fchmod(fd, FILE_MODE)
+        os.fsync(fd)
+        return hashlib.file_digest(file, "sha256").hexdigest(), os.fstat(fd).st_size
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{os.getpid():x}{_run}.{next(_counter)}{PART_SUFFIX}")  # a fork has its parent's _run
+
+
 def _publish_once(path: Path, chunks: Iterable[bytes | memoryview]) -> Written:
-    temporary = path.with_name(f".{os.getpid():x}{_run}.{next(_counter)}{PART_SUFFIX}")  # a fork has its parent's _run
+    temporary = _temporary(path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     fd = os.open(temporary, flags, FILE_MODE)
     try:

@@ -14,12 +14,12 @@ from pathlib import Path
 
 from kilotar.errors import storage_error
 from kilotar.model.sample import NO_LABEL
-from kilotar.model.seams import Collection, Item, Shard, ShardFact
+from kilotar.model.seams import Collection, Item, Shard, ShardFact, Written
 from kilotar.model.table import SampleTable
 from kilotar.plan.order import cut, order_rows
 from kilotar.plan.steps import Step, StepDone
-from kilotar.sinks.base import DataclassLike, ShardSink
-from kilotar.store.files import publish
+from kilotar.sinks.base import DataclassLike, ShardSink, as_builder
+from kilotar.store.files import publish, publish_built
 from kilotar.store.reading import ArchiveFile, Window, open_archive
 
 __all__ = ["Sharding", "shard_facts"]
@@ -74,7 +74,7 @@ class Sharding:
         except OSError as error:
             raise storage_error(error, f"make the folder of {shard.path}") from error
         size_bytes = sum(sample.at.size_bytes for sample in self.collection.samples(shard))
-        written = publish(path, self.sink.encode(self._items(shard), shard, self.collection, self.options))
+        written = self._publish(path, shard)
         return StepDone(
             key,
             len(shard.rows),
@@ -84,6 +84,12 @@ class Sharding:
             exclusive=False,
             written_bytes=written.size_bytes,
         )
+
+    def _publish(self, path: Path, shard: Shard) -> Written:
+        items, builder = self._items(shard), as_builder(self.sink)
+        if builder is None:
+            return publish(path, self.sink.encode(items, shard, self.collection, self.options))
+        return publish_built(path, lambda path: builder.build(path, items, shard, self.collection, self.options))
 
     def _items(self, shard: Shard) -> Iterator[Item]:
         """Give the samples of a shard with their bytes, in its order."""
