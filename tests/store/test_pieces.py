@@ -122,6 +122,30 @@ def test_suspicion_outlives_a_save(tmp_path: Path) -> None:
     assert _open(tmp_path).suspects == (0,)
 
 
+def test_after_distrust_every_proved_piece_is_read_again_by_whoever_opens_the_file_next(tmp_path: Path) -> None:
+    file = _open(tmp_path)
+    _fill(file, 0, 1)
+    with open(file.path, "r+b") as other:
+        other.write(b"spoilt")
+    file.distrust()
+    file.save()
+
+    again = _open(tmp_path)
+
+    assert again.suspects == (0, 1)
+    assert (again.recheck(0), again.recheck(1)) == (False, True)
+
+
+def test_after_distrust_nothing_is_believed_where_there_are_no_hashes(tmp_path: Path) -> None:
+    file = _open(tmp_path, PieceTable.plain("a.tar", 10))
+    file.take(0, b"0123456789", "web")
+    file.distrust()
+
+    again = _open(tmp_path, PieceTable.plain("a.tar", 10))
+
+    assert (again.has(0), again.suspects) == (False, ())
+
+
 def test_a_file_that_was_cut_has_its_length_again_and_no_piece_unchecked(tmp_path: Path) -> None:
     file = _open(tmp_path)
     _fill(file, 0, 1, 2, 3, 4)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from kilotar.errors import ArchiveRefused
 from kilotar.events import Finding
 from kilotar.model.edition import Edition, Layout
 from kilotar.model.positions import Position, Positions
@@ -71,6 +72,9 @@ class Growth:
             return self._locate(on_part, found) if self.is_part else self._outline(on_part)
         except Cancelled:
             return ()
+        except ArchiveRefused:  # proved bytes are no tar: they were written over since, or never were one
+            self._download.pieces.distrust()
+            raise
 
     def wait_for(self, span: PartSpan) -> None:
         """Return when a part is there. Raises Cancelled where it will not come."""

@@ -1,7 +1,8 @@
 """Whether an archive that grows is still the file that was opened, as long as it was, and without new holes.
 
 Rules guarded: a file that somebody cut or put another in the place of is never taken for the one whose pieces were
-proved, and never gets the final name. What changed bytes alone is not seen here: only reading all of it again tells.
+proved, and never gets the final name; the next run reads all of it again. What changed bytes alone is not seen here:
+only reading all of it again tells.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ def _next_data(fd: int, at: int, end: int) -> int:
 
 
 def _changed(pieces: PieceFile, seen: str) -> StorageFailed:
+    pieces.distrust()
     return StorageFailed(
         f"somebody else changed {pieces.path} while it was being filled",
         seen=seen,
