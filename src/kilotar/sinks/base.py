@@ -26,6 +26,7 @@ from typing import Any, ClassVar, Protocol, cast
 
 from kilotar.errors import MissingExtra, UsageError
 from kilotar.model.edition import Edition
+from kilotar.model.pixels import Pixels
 from kilotar.model.sample import Sample, Split
 from kilotar.model.seams import Annotation, Collection, Item, OutFolder, Row, Shard, Written
 
@@ -42,6 +43,7 @@ __all__ = [
     "find_sink",
     "find_sinks",
     "parse_options",
+    "pixels_of",
 ]
 
 
@@ -65,6 +67,8 @@ class SinkAbout:
         stamped: package whose release shows in the bytes, so that they are the same for the same release; "" for none.
         boxes:   whether it is made of boxes, which are then wanted without being asked for.
         builds:  whether it is a `BuildSink`.
+        odd:     what its ecosystem expects of CMYK JPEGs, and of PNG under a JPEG's name: "keep" them as published, or
+            "convert" them to RGB JPEGs.
     """
 
     name: str
@@ -81,6 +85,7 @@ class SinkAbout:
     stamped: str = ""
     boxes: bool = False
     builds: bool = False
+    odd: str = "keep"
 
 
 class DataclassLike(Protocol):
@@ -196,6 +201,15 @@ def as_shards(sink: Sink | ShardSink) -> ShardSink | None:
 def as_builder(sink: ShardSink) -> BuildSink | None:
     """Give a sink of shards as one that writes its files itself, None where it gives bytes."""
     return cast(BuildSink, sink) if sink.ABOUT.builds else None
+
+
+def pixels_of(sink: Sink | ShardSink, options: object) -> Pixels:
+    """Give what a format needs done to images: what its function `pixels(options)` says, nothing where it has none.
+
+    An item's data then comes in that form.
+    """
+    own = getattr(sink, "pixels", None)
+    return cast(Pixels, own(options)) if own is not None else Pixels()
 
 
 @cache
