@@ -3,12 +3,14 @@
 Rules guarded: `files.tsv` has a line `<sha256> TAB <size> TAB <path>` for every file of the output; `manifest.json`
 carries the digest of that list and is published after it; no times, hosts or absolute paths in either, so the same
 plan gives the same bytes on every machine. (`cut -f1,3 files.tsv | sed 's/\\t/  /' | sha256sum -c` proves a tree
-without this program.)
+without this program.) An output of shards carries the same two files, byte for byte, as `kilotar-files.tsv` and
+`kilotar-manifest.json`, so that it can be proved wherever it is moved; they are written before `manifest.json`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -16,12 +18,16 @@ import msgspec
 from kilotar.errors import LayoutRefused, storage_error
 from kilotar.events import Finding
 from kilotar.model.seams import Written
+from kilotar.plan.worlds import ShardSet
 from kilotar.store.files import file_sha256, publish, read_file
 
 __all__ = [
     "FILES",
     "MANIFEST",
+    "OWN_FILES",
+    "OWN_MANIFEST",
     "Manifest",
+    "carry_manifest",
     "manifest_sha256",
     "read_manifest",
     "walk_files",
@@ -30,8 +36,10 @@ __all__ = [
 ]
 
 FILES, MANIFEST = "files.tsv", "manifest.json"
+OWN_FILES, OWN_MANIFEST = "kilotar-files.tsv", "kilotar-manifest.json"  # the same in the output's own folder
 SCHEMA = 1
 _LINES_A_CHUNK = 10_000
+_COPY_BYTES = 1 << 20
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -39,7 +47,8 @@ class Manifest(msgspec.Struct, frozen=True):
 
     Attributes:
         plan_id:  what was asked, as a hash.
-        output, sink_version, edition, splits, classes, options: the same in words; no classes means all.
+        output:   its name, which is that of its format unless a person gave another.
+        sink_version, edition, splits, classes, options: the plan in words; no classes means all.
         sources:  archive name and digest, as "algorithm:hex", "unverified:..." where it is not the published one.
         images, files, size_bytes: of the whole output.
         files_sha256: of `files.tsv`.
@@ -47,6 +56,11 @@ class Manifest(msgspec.Struct, frozen=True):
         findings: everything found in the data while it was made.
         verified: whether every archive was the published one.
         made_by:  program and version.
+        format:   of the output.
+        edition_sha256: of what the edition says about classes, labels and names.
+        boxes:    archives of boxes and their digests, as `sources`.
+        shards:   of each split, for an output in shards.
+        packages: that wrote it, with their versions; () where it is written without any.
     """
 
     schema: int
@@ -67,6 +81,11 @@ class Manifest(msgspec.Struct, frozen=True):
     findings: tuple[Finding, ...]
     verified: bool
     made_by: str
+    format: str = ""
+    edition_sha256: str = ""
+    boxes: tuple[tuple[str, str], ...] = ()
+    shards: tuple[ShardSet, ...] = ()
+    packages: tuple[tuple[str, str], ...] = ()
 
 
 class _FileLines:
@@ -92,22 +111,40 @@ def write_files(folder: Path, files: Iterable[Written]) -> str:
 
 def write_manifest(folder: Path, manifest: Manifest) -> str:
     """Publish `manifest.json`, after `files.tsv`; give its SHA-256 in hex. Raises MachineError."""
-    text = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
-    return publish(folder / MANIFEST, [text + b"\n"]).sha256
+    return publish(folder / MANIFEST, [_encode(manifest)]).sha256
 
 
-def read_manifest(folder: Path) -> Manifest | None:
+def carry_manifest(facts: Path, folder: Path, manifest: Manifest) -> None:
+    """Publish both files in the output's own folder, `kilotar-manifest.json` last; `files.tsv` stands. Idempotent.
+
+    Raises: MachineError.
+    """
+    try:
+        with open(facts / FILES, "rb") as lines:
+            publish(folder / OWN_FILES, iter(partial(lines.read, _COPY_BYTES), b""))
+    except OSError as error:
+        raise storage_error(error, f"read {facts / FILES}") from error
+    publish(folder / OWN_MANIFEST, [_encode(manifest)])
+
+
+def _encode(manifest: Manifest) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
+
+
+def read_manifest(folder: Path, name: str = MANIFEST) -> Manifest | None:
     """Give the manifest of a complete output, None where there is none.
 
+    Args:
+        name: `OWN_MANIFEST` reads it from the output's own folder.
     Raises: LayoutRefused when it is damaged, MachineError.
     """
-    content = read_file(folder / MANIFEST)
+    content = read_file(folder / name)
     if content is None:
         return None
     try:
         return msgspec.json.decode(content, type=Manifest)
     except msgspec.DecodeError as error:
-        raise LayoutRefused(f"{folder / MANIFEST} is damaged", seen=str(error), fix="export again") from error
+        raise LayoutRefused(f"{folder / name} is damaged", seen=str(error), fix="export again") from error
 
 
 def manifest_sha256(folder: Path) -> str:
@@ -118,12 +155,14 @@ def manifest_sha256(folder: Path) -> str:
         raise storage_error(error, f"read {folder / MANIFEST}") from error
 
 
-def walk_files(folder: Path, manifest: Manifest) -> Iterator[Written]:
+def walk_files(folder: Path, manifest: Manifest, name: str = FILES) -> Iterator[Written]:
     """Give the list of files line by line, after it was proved against the manifest.
 
+    Args:
+        name: `OWN_FILES` reads it from the output's own folder.
     Raises: LayoutRefused when the list is damaged or missing.
     """
-    path = folder / FILES
+    path = folder / name
     try:
         if file_sha256(path)[1] != manifest.files_sha256:
             raise LayoutRefused(f"{path} is not the list that its manifest names", fix="export again")

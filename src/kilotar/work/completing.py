@@ -1,11 +1,12 @@
 """The last of an output: its side files, its list of files, its manifest.
 
 Rules guarded: every image is looked at once more, so that what a person or another program took away meanwhile is
-written anew; the manifest is the last thing written.
+written anew; the manifest is the last thing written; an output of shards, whose folder is its own, carries a copy.
 """
 
 from __future__ import annotations
 
+import importlib.metadata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +16,9 @@ from kilotar.events import Finding
 from kilotar.model.sample import Sample
 from kilotar.model.seams import Collection, ShardFact, Written
 from kilotar.plan.steps import StepDone
+from kilotar.plan.worlds import shard_sets
 from kilotar.store.files import Folder
-from kilotar.store.manifest import SCHEMA, Manifest, write_files, write_manifest
+from kilotar.store.manifest import SCHEMA, Manifest, carry_manifest, write_files, write_manifest
 from kilotar.work.annotations import read_listing
 from kilotar.work.counts import count_findings
 from kilotar.work.gathering import Gatherer
@@ -75,8 +77,23 @@ def complete(
         findings=_sorted((*survey.findings, *findings_of(records), *count_findings(survey, collection.tables))),
         verified=all(fact.published for fact in facts) and all(source.is_published for source in recipe.boxes),
         made_by=f"kilotar {__version__}",
+        format=recipe.sink,
+        edition_sha256=recipe.edition_sha256,
+        boxes=tuple((source.archive, source.identity) for source in recipe.boxes),
+        shards=shard_sets(fact.shard for fact in collection.shards),
+        packages=tuple((name, _version(name)) for name in output.sink.ABOUT.needs),
     )
+    if output.sink.ABOUT.shards:
+        carry_manifest(output.facts, output.folder, manifest)
     write_manifest(output.facts, manifest)
+
+
+def _version(package: str) -> str:
+    """Give the version of an installed package by the name it is imported by; "" where it is not known by that."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 def _sorted(findings: Iterable[Finding]) -> tuple[Finding, ...]:

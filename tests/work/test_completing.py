@@ -1,0 +1,57 @@
+"""Rules: an output of shards carries its manifest and its list of files, so that it can be proved where it is moved."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+from pathlib import Path
+
+import kilotar
+from kilotar.editions.tiny import Tiny, make_tiny
+from kilotar.plan.worlds import ShardSet
+from kilotar.store.manifest import OWN_FILES, OWN_MANIFEST, read_manifest, walk_files
+from kilotar.store.workspace import Workspace
+from tests.work.wishes import prepare
+
+
+def test_a_folder_of_shards_proves_itself_without_its_root(root: Path, tiny: Tiny, tmp_path: Path) -> None:
+    prepare(root, tiny, formats=("webdataset",))
+    facts = Workspace(root).export("webdataset")
+    moved = (root / "webdataset").rename(tmp_path / "moved")
+
+    assert (moved / OWN_MANIFEST).read_bytes() == (facts / "manifest.json").read_bytes()
+    manifest = read_manifest(moved, OWN_MANIFEST)
+    assert manifest is not None
+    files = {file.path: file.sha256 for file in walk_files(moved, manifest, OWN_FILES)}
+    standing = {str(path.relative_to(moved)): path for path in moved.rglob("*") if path.is_file()}
+    assert standing.keys() - files.keys() == {OWN_MANIFEST, OWN_FILES}
+    assert {path: hashlib.sha256(standing[path].read_bytes()).hexdigest() for path in files} == files
+
+
+def test_the_manifest_says_what_it_is_made_of(root: Path, tmp_path: Path) -> None:
+    tiny = make_tiny(tmp_path / "tiny", boxes=True)
+    prepare(root, tiny, formats=("parquet",), boxes=True)
+    manifest = read_manifest(root / "parquet", OWN_MANIFEST)
+
+    assert manifest is not None
+    assert (manifest.output, manifest.format, manifest.edition) == ("parquet", "parquet", tiny.edition.name)
+    assert len(manifest.plan_id) == 32 and len(manifest.edition_sha256) == 64
+    assert manifest.sources and all(digest.startswith("sha256:") for _, digest in manifest.sources)
+    assert manifest.boxes and all(digest for _, digest in manifest.boxes)
+    assert manifest.label_order == "sorted-wnid, 0-based"
+    assert manifest.packages == (("pyarrow", importlib.metadata.version("pyarrow")),)
+
+
+def test_numbers_and_lengths_of_shards_are_told_with_the_worlds_they_fit_complaint_52(root: Path, tiny: Tiny) -> None:
+    prepare(root, tiny, formats=("lists",))
+    kilotar.export(root, "webdataset", shards=5)
+    manifest = read_manifest(root / "webdataset", OWN_MANIFEST)
+
+    assert manifest is not None
+    assert manifest.shards == (ShardSet("train", 5, 12, 2, 3, (1,)), ShardSet("val", 1, 6, 6, 6, (1,)))
+
+
+def test_a_tree_carries_none_because_its_folder_is_the_root(root: Path, tiny: Tiny) -> None:
+    prepare(root, tiny)
+
+    assert not (root / OWN_MANIFEST).exists()
