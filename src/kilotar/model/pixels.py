@@ -1,6 +1,6 @@
 """What is done to the pixels of images on their way into an output, as a value.
 
-Rules guarded: `Pixels()` does nothing; everything that changes the bytes of a recoded image is a field here, or is named
+Rules guarded: `Pixels()` does nothing; everything that changes the bytes of a recoded image is a field here, or is told
 by whoever recodes (library and release); equal values mean equal bytes for the same images and the same releases.
 
 Sizes, for an image of w x h pixels; "fits" is never enlarged and stays byte for byte::
@@ -14,11 +14,11 @@ Sizes, for an image of w x h pixels; "fits" is never enlarged and stays byte for
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kilotar.errors import UsageError
 
-__all__ = ["FILTERS", "ODD_QUALITY", "RESIZES", "Geometry", "Pixels", "parse_resize", "plan_geometry"]
+__all__ = ["FILTERS", "ODD_QUALITY", "RESIZES", "Geometry", "PixelWish", "Pixels", "parse_resize", "plan_geometry"]
 
 RESIZES = ("short", "max", "box", "crop", "exact")
 FILTERS = ("lanczos", "bicubic", "bilinear", "box")
@@ -37,8 +37,8 @@ class Pixels:
         quality: of JPEGs that are written anew, 1 to 100, chroma subsampled 4:2:0; odd images that are only converted
             get `ODD_QUALITY`.
         filter:  "lanczos", "bicubic", "bilinear", "box".
-        odd:     of CMYK JPEGs, and PNG under a JPEG's name: "keep", "convert" to RGB JPEGs; "" for the format's default.
-            An image that is resized is converted whatever this says.
+        odd:     of CMYK JPEGs, and PNG under a JPEG's name: "keep", "convert" to RGB JPEGs; "" for the format's
+            default. An image that is resized is converted whatever this says.
         form:    "jpeg"; "ppm": every image as binary PPM, b"P6\\nW H\\n255\\n" and W * H * 3 bytes of RGB; "mixed".
         raw_share: with "mixed" the share of images that come as PPM, 0 to 1, chosen by a hash of name and seed.
         seed:    of that choice.
@@ -82,7 +82,9 @@ class Pixels:
 
     @property
     def text(self) -> str:
-        """One line that tells all of it, "" where nothing is done and odd images are not spoken of."""
+        """One line that tells all of it, "" where nothing is done."""
+        if self.is_nothing:
+            return ""
         words = []
         if self.resize:
             words.append(f"resize={self.resize} filter={self.filter}")
@@ -90,9 +92,51 @@ class Pixels:
             words.append(f"quality={self.quality}")
         if self.form != "jpeg":
             words.append(f"form={self.form}" + (f":{self.raw_share!r}:{self.seed}" if self.form == "mixed" else ""))
-        if self.odd:
-            words.append(f"odd={self.odd}" + (f":{ODD_QUALITY}" if self.is_odd_only else ""))
+        words.append(f"odd={self.odd or 'keep'}" + (f" quality={ODD_QUALITY}" if self.is_odd_only else ""))
         return " ".join(words)
+
+    @property
+    def odd_quality(self) -> int:
+        """The quality of odd images that are converted in the size that they have."""
+        return ODD_QUALITY if self.is_odd_only else self.quality
+
+
+@dataclass(frozen=True, slots=True)
+class PixelWish:
+    """What a person asks of the pixels of every output; "" and 0 leave it to the format.
+
+    Attributes:
+        resize, quality, filter, odd: as in `Pixels`; a plain number is "short:N".
+    """
+
+    resize: str = ""
+    quality: int = 0
+    filter: str = ""
+    odd: str = ""
+
+    def over(self, own: Pixels, odd: str) -> Pixels:
+        """Give what is done to an output's images.
+
+        Args:
+            own: what the format needs; its size is not argued with.
+            odd: what its ecosystem expects of odd images.
+        Raises: UsageError for a word that cannot be read, and for a size that is not the format's.
+        """
+        resize = parse_resize(self.resize) if self.resize else ""
+        if own.resize and resize not in ("", own.resize):
+            raise UsageError(
+                f"--resize {resize} is for formats that leave the size open",
+                seen=f"this one was asked for {own.resize}",
+                fix="leave --resize out; the format has an option for its size",
+            )
+        asked = replace(
+            own,
+            resize=own.resize or resize,
+            quality=self.quality or own.quality,
+            filter=self.filter or own.filter,
+            odd=self.odd or own.odd or odd,
+        )
+        return asked if asked.every else Pixels(odd=asked.odd)  # what has no effect is no part of a recipe
 
 
 def _one_of(what: str, word: str, words: tuple[str, ...]) -> None:
@@ -102,8 +146,9 @@ def _one_of(what: str, word: str, words: tuple[str, ...]) -> None:
 
 def parse_resize(word: str) -> str:
     """Give the word of `--resize` as `Pixels.resize` has it: a plain number is the shorter side. Raises UsageError."""
-    kind, colon, number = word.partition(":") if ":" in word else ("short", ":", word)
-    if kind not in RESIZES or not (number.isascii() and number.isdigit()) or not 1 <= int(number) <= MOST_PX:
+    kind, number = word.split(":", 1) if ":" in word else ("short", word)
+    is_number = number.isascii() and number.isdigit() and len(number) <= 9
+    if kind not in RESIZES or not is_number or not 1 <= int(number) <= MOST_PX:
         raise UsageError(
             f"--resize {word!r} cannot be read",
             seen=f"it is N, {', '.join(f'{kind}:N' for kind in RESIZES)}; N is 1 to {MOST_PX} pixels",

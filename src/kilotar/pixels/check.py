@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from kilotar.events import Finding
 from kilotar.parse.jpeg import JpegFacts, JpegRefused, probe_jpeg, walk_scans
 
-__all__ = ["NO_ODD_NAMES", "OddNames", "PixelLimits", "check_image", "has_fast"]
+__all__ = ["NO_ODD_NAMES", "OddNames", "PixelLimits", "check_image", "has_fast", "over_ceiling", "too_dense"]
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _ICC = b"ICC_PROFILE\0"
@@ -89,7 +89,7 @@ def _check(data: bytes, name: str, odd: OddNames, limits: PixelLimits, fast: boo
     facts = probe_jpeg(data)
     if isinstance(facts, JpegRefused):
         return (_problem(name, facts),)
-    too_much = _over_ceiling(facts.width_px, facts.height_px, limits) or _too_dense(facts, len(data))
+    too_much = over_ceiling(facts.width_px, facts.height_px, limits) or too_dense(facts, len(data))
     if too_much:
         return (Finding("bomb", name, too_much),)
     end = walk_scans(data, facts, limits.max_scans)
@@ -106,12 +106,13 @@ def _problem(name: str, refused: JpegRefused) -> Finding:
     return Finding(refused.kind, name, refused.why, refused.offset)
 
 
-def _over_ceiling(width_px: int, height_px: int, limits: PixelLimits) -> str:
+def over_ceiling(width_px: int, height_px: int, limits: PixelLimits) -> str:
+    """Say why an image has too many pixels to be decoded, "" where it has not."""
     over = width_px * height_px > limits.max_pixels
     return f"{width_px}x{height_px} pixels, at most {limits.max_pixels} are decoded" if over else ""
 
 
-def _too_dense(facts: JpegFacts, size_bytes: int) -> str:
+def too_dense(facts: JpegFacts, size_bytes: int) -> str:
     """Each 8x8 block takes at least one bit of the first scan, so 512 pixels need a byte. Source: T.81 F.1.2, G.1.2."""
     over = facts.pixels > 512 * size_bytes
     return f"{facts.width_px}x{facts.height_px} pixels cannot be in {size_bytes} bytes" if over else ""
@@ -167,7 +168,7 @@ def _check_png(data: bytes, name: str, odd: OddNames, limits: PixelLimits) -> tu
     if name not in odd.png:
         return (Finding("not-jpeg", name, "it is a PNG"),)
     width_px, height_px = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
-    too_much = _over_ceiling(width_px, height_px, limits)
+    too_much = over_ceiling(width_px, height_px, limits)
     if too_much:
         return (Finding("bomb", name, too_much),)
     refused = _decode_with_pillow(data, "PNG")

@@ -15,6 +15,7 @@ from PIL import Image, ImageFile
 from kilotar import pixels
 from kilotar.events import Finding
 from kilotar.pixels import OddNames, PixelLimits, check_image
+from kilotar.pixels import check as check_module
 from tests.doubles.images import (
     exif,
     gif,
@@ -162,7 +163,7 @@ def test_want_of_memory_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     def starve(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(pixels, "_decode_with_pillow", starve)
+    monkeypatch.setattr(check_module, "_decode_with_pillow", starve)
     assert [one.kind for one in check_image(JPEG, NAME, fast=False)] == ["memory"]
 
 
