@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from kilotar.model.edition import Edition
-from kilotar.model.sample import Sample, Split
+from kilotar.model.sample import Extent, Sample, Split
 from kilotar.model.table import BoxSource, SampleTable
 
 __all__ = ["Annotation", "Collection", "Item", "OutFolder", "Row", "Shard", "ShardFact", "Written"]
@@ -132,13 +132,20 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A sample as read back from an output. `read` gives the image's bytes; None where the format holds none."""
+    """A sample as read back from an output.
+
+    Attributes:
+        read: gives the image's bytes; None where the format holds none.
+        at:   where the bytes stand as they are, in the file that `Extent.archive` is the path of; None where they must
+            be had through `read`.
+    """
 
     split: Split
     name: str
     wnid: str
     label: int
     read: Callable[[], bytes] | None = None
+    at: Extent | None = None
 
 
 RowIterator = Iterator[Row]

@@ -14,16 +14,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from kilotar.errors import LayoutRefused, OutOfMemory
 from kilotar.model.edition import Edition
 from kilotar.model.sample import Sample, Split
 from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, Written
 from kilotar.parse.example import parse_example
+from kilotar.sinks import tfds_layout
 from kilotar.sinks.base import ShardOptions, SinkAbout
-from kilotar.sinks.tfds_layout import hash_order, read_rows, record, shard_count, shard_path, side_files
+from kilotar.sinks.reading import FileRows
+from kilotar.sinks.tfds_layout import hash_order, record, shard_count, shard_path, side_files
 
 ABOUT = SinkAbout(
     name="array-record",
@@ -103,20 +108,37 @@ def finish(collection: Collection, out: OutFolder, options: Options) -> tuple[Wr
 
 def read(folder: Path, edition: Edition) -> Iterator[Row]:
     """Read every shard, in order. Raises LayoutRefused, MachineError."""
-    return read_rows(folder, _FORM, _records)
+    return (row for _, rows in read_files(folder, edition) for row in rows)
 
 
-def _records(file: Path) -> Iterator[tuple[bytes, Callable[[range], Callable[[], bytes]]]]:
+def read_files(folder: Path, edition: Edition) -> FileRows:
+    """Give every shard with its rows. Raises LayoutRefused, MachineError."""
+    return tfds_layout.read_files(folder, _FORM, _records)
+
+
+def _records(file: Path) -> Iterator[tuple[bytes, Callable[[Row, range], Row]]]:
     from array_record.python.array_record_module import ArrayRecordReader
 
-    try:
+    with _refusing(file):
         reader = ArrayRecordReader(str(file), _READING)
         for place in range(reader.num_records()):
-            yield reader.read([place])[0], lambda _, place=place: lambda: _image(reader.read([place])[0])  # type: ignore[misc]
-    except (RuntimeError, ValueError, IndexError) as error:  # what the package raises
-        raise LayoutRefused(f"{file.name} is no ArrayRecord file, or damaged", seen=str(error)) from error
+            yield reader.read([place])[0], partial(_with_image, file, reader, place)
 
 
-def _image(data: bytes) -> bytes:
+def _with_image(file: Path, reader: Any, place: int, row: Row, image: range) -> Row:
+    return replace(row, read=partial(_image, file, reader, place))
+
+
+def _image(file: Path, reader: Any, place: int) -> bytes:
+    with _refusing(file):
+        data: bytes = reader.read([place])[0]
     span = parse_example(data).span("image")
     return data[span.start : span.stop]
+
+
+@contextmanager
+def _refusing(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, ValueError, IndexError) as error:  # what the package raises
+        raise LayoutRefused(f"{file.name} is no ArrayRecord file, or damaged", seen=str(error)[:200]) from error

@@ -21,23 +21,15 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from kilotar.model.edition import Edition
 from kilotar.model.sample import Sample, Split
 from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, ShardFact, Written
+from kilotar.sinks import offset_shards
 from kilotar.sinks.base import ShardOptions, SinkAbout
-from kilotar.sinks.offset_shards import (
-    NAMES,
-    facts_of,
-    names,
-    offsets,
-    plain_path,
-    read_at,
-    read_rows,
-    reader,
-    walk_samples,
-)
+from kilotar.sinks.offset_shards import NAMES, facts_of, names, offsets, read_at, walk_samples
+from kilotar.sinks.reading import FileRows
 
 ABOUT = SinkAbout(
     name="litdata",
@@ -158,21 +150,27 @@ def _dump(content: object) -> bytes:
 
 def read(folder: Path, edition: Edition) -> Iterator[Row]:
     """Read every chunk that the indexes name, in order. Raises LayoutRefused, MachineError."""
-    yield from read_rows(folder, _read_chunks)
+    return (row for _, rows in read_files(folder, edition) for row in rows)
 
 
-def _read_chunks(folder: Path, index: Any) -> Iterator[tuple[int, Callable[[], bytes]]]:
-    """Give the label of every sample, and what reads its image."""
+def read_files(folder: Path, edition: Edition) -> FileRows:
+    """Give every chunk with its rows. Raises LayoutRefused, MachineError."""
+    return offset_shards.read_files(folder, _shards_of, _read_shard)
+
+
+def _shards_of(index: Any) -> Iterator[tuple[Any, Any, Any]]:
     leaves = tuple(index["config"]["data_format"])
-    if leaves not in (_LEAVES, _BOX_LEAVES):
-        raise ValueError(f"samples of {leaves} are not images with labels")
-    for chunk in index["chunks"]:
-        path = plain_path(folder, chunk["filename"])
-        with path.open("rb") as file:
-            for start, stop in walk_samples(path, file, chunk["chunk_size"]):
-                at = start + 4 * len(leaves)
-                lengths = struct.unpack(f"<{len(leaves)}I", read_at(path, file, start, at - start))
-                if at + sum(lengths) != stop or lengths[1] != _INT.size:
-                    raise ValueError(f"a sample of {path.name} does not fill its place")
-                (label,) = _INT.unpack(read_at(path, file, at + lengths[0], _INT.size))
-                yield label, reader(path, at, lengths[0])
+    if leaves not in (_LEAVES, _BOX_LEAVES) or index["config"]["compression"]:
+        raise ValueError(f"samples of {leaves} are not images with labels, or are compressed")
+    return ((chunk["filename"], chunk["chunk_size"], leaves) for chunk in index["chunks"])
+
+
+def _read_shard(path: Path, file: BinaryIO, count: int, leaves: Any) -> Iterator[tuple[int, tuple[int, int]]]:
+    """Give label and extent of the image of every sample."""
+    for start, stop in walk_samples(path, file, count):
+        at = start + 4 * len(leaves)
+        lengths = struct.unpack(f"<{len(leaves)}I", read_at(path, file, start, at - start))
+        if at + sum(lengths) != stop or lengths[1] != _INT.size:
+            raise ValueError(f"a sample of {path.name} does not fill its place")
+        (label,) = _INT.unpack(read_at(path, file, at + lengths[0], _INT.size))
+        yield label, (at, lengths[0])

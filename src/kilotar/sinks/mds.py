@@ -28,22 +28,15 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from kilotar.errors import LayoutRefused
 from kilotar.model.edition import Edition
 from kilotar.model.sample import Sample, Split
 from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, ShardFact, Written
 from kilotar.plan.order import cut
+from kilotar.sinks import offset_shards
 from kilotar.sinks.base import ShardOptions, SinkAbout
-from kilotar.sinks.offset_shards import (
-    NAMES,
-    facts_of,
-    names,
-    offsets,
-    plain_path,
-    read_at,
-    read_rows,
-    reader,
-    walk_samples,
-)
+from kilotar.sinks.offset_shards import NAMES, facts_of, names, offsets, read_at, walk_samples
+from kilotar.sinks.reading import FileRows
 
 ABOUT = SinkAbout(
     name="mds",
@@ -169,19 +162,27 @@ def _index(facts: Sequence[ShardFact], boxed: bool) -> Iterator[bytes]:
 
 def read(folder: Path, edition: Edition) -> Iterator[Row]:
     """Read every shard that the indexes name, in order. Raises LayoutRefused, MachineError."""
-    yield from read_rows(folder, _read_shards)
+    return (row for _, rows in read_files(folder, edition) for row in rows)
 
 
-def _read_shards(folder: Path, index: Any) -> Iterator[tuple[int, Callable[[], bytes]]]:
-    """Give the label of every sample, and what reads its image."""
-    for shard in index["shards"]:
-        path = plain_path(folder, shard["raw_data"]["basename"])
-        columns = list(zip(shard["column_names"], shard["column_sizes"], strict=True))
-        with path.open("rb") as file:
-            for start, stop in walk_samples(path, file, shard["samples"]):
-                places = _places(columns, start, stop, partial(_length_at, path, file))
-                label = int.from_bytes(read_at(path, file, *places["y"]), "little", signed=True)
-                yield label, reader(path, *places["x"])
+def read_files(folder: Path, edition: Edition) -> FileRows:
+    """Give every shard with its rows. Raises LayoutRefused, MachineError."""
+    return offset_shards.read_files(folder, _shards_of, _read_shard)
+
+
+def _shards_of(index: Any) -> Iterator[tuple[Any, Any, Any]]:
+    return ((shard["raw_data"]["basename"], shard["samples"], shard) for shard in index["shards"])
+
+
+def _read_shard(path: Path, file: BinaryIO, count: int, shard: Any) -> Iterator[tuple[int, tuple[int, int]]]:
+    """Give label and extent of the image of every sample."""
+    if shard["compression"]:
+        raise LayoutRefused(f"{path.name} is compressed", seen=str(shard["compression"]))
+    columns = list(zip(shard["column_names"], shard["column_sizes"], strict=True))
+    for start, stop in walk_samples(path, file, count):
+        places = _places(columns, start, stop, partial(_length_at, path, file))
+        label = int.from_bytes(read_at(path, file, *places["y"]), "little", signed=True)
+        yield label, places["x"]
 
 
 def _places(

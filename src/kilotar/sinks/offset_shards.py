@@ -11,25 +11,28 @@ Source: mosaicml/streaming streaming/base/format/mds/writer.py; Lightning-AI/lit
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import accumulate, pairwise
+from itertools import accumulate, islice, pairwise
+from operator import index as index_of
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from kilotar.errors import LayoutRefused, UsageError, storage_error
-from kilotar.model.sample import Split
+from kilotar.errors import LayoutRefused, UsageError
+from kilotar.model.sample import Extent, Split
 from kilotar.model.seams import Collection, Row, ShardFact
+from kilotar.sinks.reading import FileRows, plain_name, read_extent, read_json, refusing, row_at
 from kilotar.sinks.rows import text
 
-__all__ = ["NAMES", "facts_of", "names", "offsets", "plain_path", "read_at", "read_rows", "reader", "walk_samples"]
+__all__ = ["NAMES", "facts_of", "names", "offsets", "read_at", "read_files", "reader", "walk_samples"]
 
 NAMES = "names.tsv"
 _MOST_BYTES = (1 << 32) - 1
 
-ReadShards = Callable[[Path, Any], Iterator[tuple[int, Callable[[], bytes]]]]
+ListedOf = Callable[[int], Iterator[tuple[str, str]]]
+ShardsOf = Callable[[Any], Iterable[tuple[Any, Any, Any]]]
+ReadShard = Callable[[Path, BinaryIO, int, Any], Iterator[tuple[int, tuple[int, int]]]]
 
 
 def offsets(sizes: Sequence[int], config: bytes = b"") -> bytes:
@@ -60,51 +63,71 @@ def facts_of(collection: Collection) -> Iterator[tuple[Split, list[ShardFact]]]:
         yield table.split, [f for f in collection.shards if f.shard.split is table.split and len(f.shard.rows)]
 
 
-def read_rows(folder: Path, read_shards: ReadShards) -> Iterator[Row]:
-    """Give the samples of every split whose folder has an index.
+def read_files(folder: Path, shards_of: ShardsOf, read_shard: ReadShard) -> FileRows:
+    """Give the shards of every split whose folder has an index, with their rows.
 
     Args:
-        read_shards: gives, for such a folder and its index, the label of every sample and what reads its image; it may
-            raise ValueError, KeyError, TypeError, AttributeError where they are not what they should be.
+        shards_of:  gives of an index the names of its shards, how many samples each holds, and what is said of it.
+        read_shard: gives, for a shard, its samples and what is said of it, label and extent of the image of each. Both
+            may raise ValueError, LookupError, TypeError, AttributeError where something is not as it should be.
     Raises: LayoutRefused, also where there is no index at all; MachineError.
     """
     found = False
     for split in Split:
         inside = folder / split
-        try:
-            index = json.loads((inside / "index.json").read_bytes())
-        except FileNotFoundError:
+        if not (inside / "index.json").is_file():
             continue
-        except OSError as error:
-            raise storage_error(error, f"read {inside / 'index.json'}") from error
-        except (ValueError, RecursionError) as error:
-            raise LayoutRefused(f"{inside}/index.json is no index", seen=str(error)) from error
         found = True
-        try:
-            for (name, wnid), (label, read) in zip(_read_names(inside), read_shards(inside, index), strict=True):
-                yield Row(split, name, wnid, label, read)
-        except FileNotFoundError as error:
-            raise LayoutRefused(f"a file of {inside} is missing", seen=str(error)) from error
-        except OSError as error:
-            raise storage_error(error, f"read the shards of {inside}") from error
-        except (ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
-            raise LayoutRefused(f"the shards of {inside} are not what its index says", seen=repr(error)) from error
+        index = read_json(inside / "index.json")
+        with refusing(inside / "index.json"):
+            shards = [(plain_name(name), index_of(count), facts) for name, count, facts in shards_of(index)]
+        first, listed = 0, _Names(inside / NAMES)
+        for name, count, facts in shards:
+            yield f"{split}/{name}", _rows(inside / name, split, partial(listed.take, first), read_shard, count, facts)
+            first += count
+        if next(listed.take(first, 1), None) is not None:
+            raise LayoutRefused(f"{inside / NAMES} names more images than there are", seen=f"{first} samples")
     if not found:
         raise LayoutRefused(f"{folder} holds no shards", seen="there is no index.json in train, val or test")
 
 
-def _read_names(folder: Path) -> Iterator[tuple[str, str]]:
-    with (folder / NAMES).open(encoding="ascii", newline="\n") as file:
-        for line in file:
+def _rows(
+    path: Path,
+    split: Split,
+    listed: Callable[[int], Iterator[tuple[str, str]]],
+    read_shard: ReadShard,
+    count: int,
+    facts: Any,
+) -> Iterator[Row]:
+    with refusing(path), path.open("rb") as file:
+        samples = read_shard(path, file, count, facts)
+        for (name, wnid), (label, (offset, size_bytes)) in zip(listed(count), samples, strict=True):
+            yield row_at(split, name, wnid, label, path, offset, size_bytes)
+
+
+class _Names:
+    """The list of names, read from front to back as shards are; one that is asked for earlier lines begins again."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lines: Iterator[str] = iter(())
+        self._next = -1
+
+    def take(self, first: int, count: int) -> Iterator[tuple[str, str]]:
+        """Give name and wnid of samples `first` to `first + count`. Raises LayoutRefused, MachineError."""
+        if not 0 <= self._next <= first:
+            self._lines, self._next = self._walk(), 0
+        for line in islice(self._lines, first - self._next, first - self._next + count):
             name, wnid = line.removesuffix("\n").split("\t")
             yield name, wnid
 
-
-def plain_path(folder: Path, name: str) -> Path:
-    """Give the path of a shard in its folder. Raises ValueError where the name leads out of it."""
-    if "/" in name or name in ("", ".", ".."):
-        raise ValueError(f"a shard is called {name!r}")
-    return folder / name
+    def _walk(self) -> Iterator[str]:
+        if not self._path.is_file():
+            raise LayoutRefused(f"{NAMES} is missing", seen=f"{self._path.parent} does not say which image is which")
+        with refusing(self._path), self._path.open(encoding="ascii", newline="\n") as file:
+            for line in file:
+                self._next += 1
+                yield line
 
 
 def walk_samples(path: Path, file: BinaryIO, count: int) -> Iterator[tuple[int, int]]:
@@ -135,12 +158,4 @@ def read_at(path: Path, file: BinaryIO, offset: int, size_bytes: int) -> bytes:
 
 def reader(path: Path, offset: int, size_bytes: int) -> Callable[[], bytes]:
     """Give what reads an image when it is asked for."""
-    return partial(_read_image, path, offset, size_bytes)
-
-
-def _read_image(path: Path, offset: int, size_bytes: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return read_at(path, file, offset, size_bytes)
-    except OSError as error:
-        raise storage_error(error, f"read {path}") from error
+    return read_extent(Extent(str(path), offset, size_bytes))

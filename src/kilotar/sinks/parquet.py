@@ -31,6 +31,7 @@ from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, Written
 from kilotar.sinks.base import ShardOptions, SinkAbout
 from kilotar.sinks.parquet_groups import Drain, Group
 from kilotar.sinks.parquet_rows import open_table, walk_rows
+from kilotar.sinks.reading import FileRows, refusing
 from kilotar.sinks.rows import class_names, text
 from kilotar.sinks.trees import file_names
 
@@ -162,16 +163,21 @@ def read(folder: Path, edition: Edition) -> Iterator[Row]:
 
     Raises: LayoutRefused; MissingExtra; MachineError.
     """
+    return (row for _, rows in read_files(folder, edition) for row in rows)
+
+
+def read_files(folder: Path, edition: Edition) -> FileRows:
+    """Give every table below `data` with its rows. Raises as `read`."""
     found = [(match, name) for name in file_names(folder / "data") if (match := _FILE.fullmatch(name))]
     if not found:
         raise LayoutRefused(f"{folder} holds no Parquet of images", seen="there is no data/train-00000-of-*.parquet")
     splits = {name: split for split, name in _NAMES.items()}
     for match, name in found:
-        yield from _read_table(folder / "data" / name, splits[match[1]], edition)
+        yield f"data/{name}", _read_table(folder / "data" / name, splits[match[1]], edition)
 
 
 def _read_table(path: Path, split: Split, edition: Edition) -> Iterator[Row]:
-    with open_table(path) as table:
+    with refusing(path), open_table(path) as table:
         wnids = _wnids(path, table.schema_arrow.metadata or {}, edition)
         for name, label, read_image in walk_rows(path, table):
             if name is None or label is None or not NO_LABEL <= label < len(wnids):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kilotar.errors import LayoutRefused, MissingExtra, storage_error
+from kilotar.sinks.reading import refusing
 
 __all__ = ["open_table", "walk_rows"]
 
@@ -34,6 +35,8 @@ def open_table(path: Path) -> Iterator[Any]:
     except pyarrow.ArrowException as error:
         raise LayoutRefused(f"{path} is no Parquet of images", seen=str(error)[:200]) from error
     except OSError as error:
+        if error.errno is None:  # pyarrow's word for bytes that do not parse
+            raise LayoutRefused(f"{path} is damaged", seen=str(error)[:200]) from error
         raise storage_error(error, f"read {path}") from error
 
 
@@ -68,4 +71,5 @@ class _Group:
         return group["image"].combine_chunks().field("bytes")
 
     def image(self, row: int) -> bytes:
-        return bytes(self._images[row].as_py())
+        with refusing(self._path):
+            return bytes(self._images[row].as_py())

@@ -30,7 +30,7 @@ from itertools import count as counting
 from pathlib import Path
 from typing import Any, TextIO
 
-from kilotar.errors import LayoutRefused, storage_error
+from kilotar.errors import LayoutRefused
 from kilotar.model.edition import Edition
 from kilotar.model.sample import Box, Sample, Split
 from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, ShardFact, Written
@@ -38,6 +38,7 @@ from kilotar.parse.jpeg import JpegFacts, probe_jpeg
 from kilotar.parse.png import probe_png
 from kilotar.plan.order import cut
 from kilotar.sinks.base import ShardOptions, SinkAbout
+from kilotar.sinks.reading import FileRows, refusing
 from kilotar.sinks.recordio_frames import MAGIC, find_starts, frame, framed_bytes, payload
 from kilotar.sinks.rows import rank, text
 
@@ -186,18 +187,16 @@ def _shift(out: OutFolder, path: str, first: int, row: int, at: int, most: int) 
 
 def read(folder: Path, edition: Edition) -> Iterator[Row]:
     """Read every file in the order of its list. Raises LayoutRefused, MachineError."""
+    return (row for _, rows in read_files(folder, edition) for row in rows)
+
+
+def read_files(folder: Path, edition: Edition) -> FileRows:
+    """Give every file with its rows. Raises LayoutRefused, MachineError."""
     names = [(split, name) for split in Split for name in _names(folder, split)]
     if not names:
         raise LayoutRefused(f"{folder} holds no records", seen="there is no train.lst, val.lst or test.lst")
     for split, name in names:
-        try:
-            yield from _read_file(folder / name, split)
-        except FileNotFoundError as error:
-            raise LayoutRefused(f"the records of {folder / name} are not whole", seen=str(error)) from error
-        except OSError as error:
-            raise storage_error(error, f"read the records of {folder / name}") from error
-        except (ValueError, OverflowError, struct.error) as error:
-            raise LayoutRefused(f"the records of {folder / name} are not as listed", seen=repr(error)) from error
+        yield f"{name}.rec", _read_file(folder / name, split)
 
 
 def _names(folder: Path, split: Split) -> Iterator[str]:
@@ -211,7 +210,7 @@ def _names(folder: Path, split: Split) -> Iterator[str]:
 def _read_file(stem: Path, split: Split) -> Iterator[Row]:
     """Give the records of a file; each must begin where the index says, with the number and label of the list."""
     rec = stem.with_name(f"{stem.name}.rec")
-    with _lines(stem, "lst") as listed, _lines(stem, "idx") as indexed, rec.open("rb") as file:
+    with refusing(rec), _lines(stem, "lst") as listed, _lines(stem, "idx") as indexed, rec.open("rb") as file:
         size_bytes = file.seek(0, 2)
         entries = (tuple(map(int, line.split("\t"))) for line in indexed)
         spans = pairwise(chain(entries, ((-1, size_bytes),)))
@@ -232,10 +231,7 @@ def _lines(stem: Path, ending: str) -> TextIO:
 
 
 def _read_image(path: Path, start: int, stop: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            file.seek(start)
-            whole = payload(file.read(max(stop - start, 0)))
-    except OSError as error:
-        raise storage_error(error, f"read {path}") from error
+    with refusing(path), path.open("rb") as file:
+        file.seek(start)
+        whole = payload(file.read(max(stop - start, 0)))
     return whole[_HEAD.size + 4 * int.from_bytes(whole[:4], "little") :]

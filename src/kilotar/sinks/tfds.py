@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from kilotar.model.edition import Edition
 from kilotar.model.sample import Sample, Split
 from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, Written
+from kilotar.sinks import tfds_layout
 from kilotar.sinks.base import ShardOptions, SinkAbout
-from kilotar.sinks.tfds_layout import hash_order, read_rows, record, shard_count, shard_path, side_files
-from kilotar.sinks.tfrecord_frames import frame, read_at, read_frames
+from kilotar.sinks.reading import FileRows, row_at
+from kilotar.sinks.tfds_layout import hash_order, record, shard_count, shard_path, side_files
+from kilotar.sinks.tfrecord_frames import frame, read_frames
 
 ABOUT = SinkAbout(
     name="tfds",
@@ -75,9 +78,18 @@ def finish(collection: Collection, out: OutFolder, options: Options) -> tuple[Wr
 
 def read(folder: Path, edition: Edition) -> Iterator[Row]:
     """Read every shard, in order. Raises LayoutRefused, MachineError."""
-    return read_rows(folder, _FORM, _records)
+    return (row for _, rows in read_files(folder, edition) for row in rows)
 
 
-def _records(file: Path) -> Iterator[tuple[bytes, Callable[[range], Callable[[], bytes]]]]:
+def read_files(folder: Path, edition: Edition) -> FileRows:
+    """Give every shard with its rows. Raises LayoutRefused, MachineError."""
+    return tfds_layout.read_files(folder, _FORM, _records)
+
+
+def _records(file: Path) -> Iterator[tuple[bytes, Callable[[Row, range], Row]]]:
     for at, data in read_frames(file):
-        yield data, lambda span, at=at: read_at(file, at + span.start, len(span))  # type: ignore[misc]
+        yield data, partial(_place, file, at)
+
+
+def _place(file: Path, at: int, row: Row, image: range) -> Row:
+    return row_at(row.split, row.name, row.wnid, row.label, file, at + image.start, len(image))

@@ -24,13 +24,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from kilotar.errors import LayoutRefused, storage_error
+from kilotar.errors import LayoutRefused
 from kilotar.model.sample import NO_LABEL, Sample, Split
 from kilotar.model.seams import Collection, OutFolder, Row, Written
 from kilotar.parse.example import parse_example
 from kilotar.sinks.example import example, ints, text
+from kilotar.sinks.reading import FileRows, read_json, refusing
 
-__all__ = ["FOLDER", "hash_order", "read_rows", "record", "shard_count", "shard_path", "side_files"]
+__all__ = ["FOLDER", "hash_order", "read_files", "record", "shard_count", "shard_path", "side_files"]
 
 FOLDER = "imagenet2012/5.1.0"
 _NAMES = {Split.TRAIN: "train", Split.VAL: "validation", Split.TEST: "test"}
@@ -40,8 +41,7 @@ _FEATURES = "tensorflow_datasets.core.features."
 _DESCRIPTION = "ILSVRC 2012, written by kilotar; the bytes of all images are those of the published archives."
 _CITATION = "Russakovsky et al., ImageNet Large Scale Visual Recognition Challenge, IJCV 115(3):211-252, 2015."
 
-Read = Callable[[], bytes]
-Records = Callable[[Path], Iterable[tuple[bytes, Callable[[range], Read]]]]
+Records = Callable[[Path], Iterable[tuple[bytes, Callable[[Row, range], Row]]]]
 
 
 def hash_order(sample: Sample) -> int:
@@ -127,42 +127,40 @@ def _split(collection: Collection, split: Split) -> dict[str, Any]:
     }
 
 
-def read_rows(folder: Path, form: str, records: Records) -> Iterator[Row]:
-    """Read every shard that `dataset_info.json` names, in order.
+def read_files(folder: Path, form: str, records: Records) -> FileRows:
+    """Give every shard that `dataset_info.json` names, in order, with its rows.
 
     Args:
-        records: gives the records of a file, each with what gives a reader for a span of it.
+        records: gives the records of a file, each with what gives a row for the place of its image.
     Raises: LayoutRefused, MachineError.
     """
-    try:
-        info = json.loads((folder / FOLDER / "dataset_info.json").read_bytes())
-        wnids = (folder / FOLDER / "label.labels.txt").read_text("ascii").split()
+    home = folder / FOLDER
+    if not (home / "dataset_info.json").is_file():
+        raise LayoutRefused(f"{folder} holds no {FOLDER}", seen="there is no dataset_info.json")
+    info = read_json(home / "dataset_info.json")
+    with refusing(home / "label.labels.txt"):
+        wnids = (home / "label.labels.txt").read_text("ascii").split()
+    with refusing(home / "dataset_info.json"):
+        if info["fileFormat"] != form:
+            raise LayoutRefused(f"{folder} is not in {form}", seen=f"fileFormat {info['fileFormat']!r}")
         lengths = {split["name"]: [int(length) for length in split["shardLengths"]] for split in info["splits"]}
-    except FileNotFoundError as error:
-        raise LayoutRefused(f"{folder} holds no {FOLDER}", seen=str(error.filename)) from error
-    except OSError as error:
-        raise storage_error(error, f"read {folder / FOLDER}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise LayoutRefused(f"{folder}/{FOLDER} is not that of TFDS", seen=str(error)) from error
     for split, name in _NAMES.items():
         counts = lengths.get(name, [])
         for number, length in enumerate(counts):
-            file = folder / shard_path(split, number, len(counts), form)
-            found = records(file)
-            yield from _rows(file, split, length, found, wnids)
+            file = shard_path(split, number, len(counts), form)
+            yield file, _rows(folder / file, split, length, records, wnids)
 
 
-def _rows(
-    file: Path, split: Split, length: int, found: Iterable[tuple[bytes, Callable[[range], Read]]], wnids: list[str]
-) -> Iterator[Row]:
+def _rows(file: Path, split: Split, length: int, records: Records, wnids: list[str]) -> Iterator[Row]:
     seen = 0
-    for data, reader in islice(found, length + 1):
-        facts = parse_example(data)
-        (label,) = facts.ints("label")
-        if not NO_LABEL <= label < len(wnids):
-            raise LayoutRefused(f"{file.name} has label {label}", seen=f"{len(wnids)} classes")
-        wnid = wnids[label] if label != NO_LABEL else ""
-        yield Row(split, facts.text("file_name"), wnid, label, reader(facts.span("image")))
-        seen += 1
-    if seen != length:
-        raise LayoutRefused(f"{file.name} has not {length} records", seen=f"{seen} or more")
+    with refusing(file):
+        for data, row in islice(records(file), length + 1):
+            facts = parse_example(data)
+            (label,) = facts.ints("label")
+            if not NO_LABEL <= label < len(wnids):
+                raise LayoutRefused(f"{file.name} has label {label}", seen=f"{len(wnids)} classes")
+            wnid = wnids[label] if label != NO_LABEL else ""
+            yield row(Row(split, facts.text("file_name").rpartition("/")[2], wnid, label), facts.span("image"))
+            seen += 1
+        if seen != length:
+            raise LayoutRefused(f"{file.name} has not {length} records", seen=f"{seen} or more")

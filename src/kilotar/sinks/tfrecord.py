@@ -27,7 +27,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kilotar.errors import LayoutRefused, storage_error
+from kilotar.errors import LayoutRefused
 from kilotar.model.edition import Edition
 from kilotar.model.sample import NO_LABEL, Box, Sample, Split
 from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, Written
@@ -36,7 +36,9 @@ from kilotar.parse.jpeg import JpegFacts, probe_jpeg
 from kilotar.parse.png import probe_png
 from kilotar.sinks.base import ShardOptions, SinkAbout
 from kilotar.sinks.example import example, floats, ints, padding, text, wide_int
-from kilotar.sinks.tfrecord_frames import FRAME_BYTES, frame, read_at, read_frames
+from kilotar.sinks.reading import FileRows, refusing, row_at
+from kilotar.sinks.tfrecord_frames import FRAME_BYTES, frame, read_frames
+from kilotar.sinks.trees import file_names
 
 ABOUT = SinkAbout(
     name="tfrecord",
@@ -190,27 +192,28 @@ def _idx(shard: Shard, collection: Collection, ranks: Mapping[str, int]) -> Iter
 
 def read(folder: Path, edition: Edition) -> Iterator[Row]:
     """Read every shard, by split and number. Raises LayoutRefused, MachineError."""
-    try:
-        found = sorted(match.groups() for path in folder.iterdir() if (match := _FILE.fullmatch(path.name)))
-    except OSError as error:
-        raise storage_error(error, f"read {folder}") from error
+    return (row for _, rows in read_files(folder, edition) for row in rows)
+
+
+def read_files(folder: Path, edition: Edition) -> FileRows:
+    """Give the shards with their rows. Raises LayoutRefused where one is missing, MachineError."""
+    found = sorted(match.groups() for name in file_names(folder) if (match := _FILE.fullmatch(name)))
+    if not found:
+        raise LayoutRefused(f"{folder} holds no TFRecords", seen="there is no train-00000-of-01024 or the like")
     for split, (name, _) in _NAMES.items():
         numbers = [(int(number), int(count)) for file, number, count in found if file == name]
         if numbers != [(number, len(numbers)) for number in range(len(numbers))]:
             raise LayoutRefused(f"{folder} has not all shards of {name}", seen=f"{len(numbers)} files")
         for number, count in numbers:
-            yield from _read_shard(folder / path(split, number, count), split)
+            file = path(split, number, count)
+            yield file, _read_shard(folder / file, split)
 
 
 def _read_shard(file: Path, split: Split) -> Iterator[Row]:
-    for at, record in read_frames(file):
-        facts = parse_example(record)
-        image = facts.span(_IMAGE)
-        (label,) = facts.ints("image/class/label")
-        yield Row(
-            split,
-            facts.text("image/filename"),
-            facts.text("image/class/synset"),
-            label - 1 if label > 0 else NO_LABEL,
-            read_at(file, at + image.start, len(image)),
-        )
+    with refusing(file):
+        for at, record in read_frames(file):
+            facts = parse_example(record)
+            image = facts.span(_IMAGE)
+            (label,) = facts.ints("image/class/label")
+            name, wnid = facts.text("image/filename"), facts.text("image/class/synset")
+            yield row_at(split, name, wnid, label - 1 if label > 0 else NO_LABEL, file, at + image.start, len(image))

@@ -8,12 +8,13 @@ Source: tensorflow/core/lib/io/record_writer.h.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from kilotar.errors import LayoutRefused, storage_error
+from kilotar.errors import LayoutRefused
+from kilotar.sinks.reading import refusing
 
-__all__ = ["FRAME_BYTES", "frame", "read_at", "read_frames"]
+__all__ = ["FRAME_BYTES", "frame", "read_frames"]
 
 FRAME_BYTES = 16
 _HEAD_BYTES, _TAIL_BYTES = 12, 4
@@ -42,32 +43,16 @@ def read_frames(path: Path) -> Iterator[tuple[int, bytes]]:
     from google_crc32c import value
 
     at = 0
-    try:
-        with path.open("rb") as file:
-            size_bytes = path.stat().st_size
-            while head := file.read(_HEAD_BYTES):
-                length = int.from_bytes(head[:8], "little")
-                if len(head) < _HEAD_BYTES or _masked(value(head[:8])) != head[8:]:
-                    raise LayoutRefused(f"{path.name} is damaged at byte {at}", seen="the length of a record")
-                if length > size_bytes - at - FRAME_BYTES:
-                    raise LayoutRefused(f"{path.name} is cut off at byte {at}", seen=f"a record of {length} bytes")
-                record, tail = file.read(length), file.read(_TAIL_BYTES)
-                if _masked(value(record)) != tail:
-                    raise LayoutRefused(f"{path.name} is damaged at byte {at}", seen="a record")
-                yield at + _HEAD_BYTES, record
-                at += length + FRAME_BYTES
-    except FileNotFoundError as error:
-        raise LayoutRefused(f"there is no {path.name}", seen=str(path.parent)) from error
-    except OSError as error:
-        raise storage_error(error, f"read {path}") from error
-
-
-def read_at(path: Path, offset: int, size_bytes: int) -> Callable[[], bytes]:
-    """Give what reads an image where it lies in a file."""
-
-    def read() -> bytes:
-        with path.open("rb") as file:
-            file.seek(offset)
-            return file.read(size_bytes)
-
-    return read
+    with refusing(path), path.open("rb") as file:
+        size_bytes = path.stat().st_size
+        while head := file.read(_HEAD_BYTES):
+            length = int.from_bytes(head[:8], "little")
+            if len(head) < _HEAD_BYTES or _masked(value(head[:8])) != head[8:]:
+                raise LayoutRefused(f"{path.name} is damaged at byte {at}", seen="the length of a record")
+            if length > size_bytes - at - FRAME_BYTES:
+                raise LayoutRefused(f"{path.name} is cut off at byte {at}", seen=f"a record of {length} bytes")
+            record, tail = file.read(length), file.read(_TAIL_BYTES)
+            if _masked(value(record)) != tail:
+                raise LayoutRefused(f"{path.name} is damaged at byte {at}", seen="a record")
+            yield at + _HEAD_BYTES, record
+            at += length + FRAME_BYTES

@@ -20,18 +20,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from kilotar.errors import LayoutRefused, storage_error
+from kilotar.errors import LayoutRefused
 from kilotar.model.edition import Edition, Strictness
 from kilotar.model.sample import NO_LABEL, Sample, Split
 from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, ShardFact, Written
-from kilotar.parse.tar import walk_members
+from kilotar.parse.tar import RawMember, walk_members
 from kilotar.sinks.base import ShardOptions, SinkAbout
+from kilotar.sinks.reading import FileRows, plain_name, read_json, refusing, row_at
 from kilotar.sinks.tar_shards import END, member, member_bytes
+from kilotar.sinks.trees import file_names
 
 ABOUT = SinkAbout(
     name="webdataset",
@@ -42,9 +46,13 @@ ABOUT = SinkAbout(
     side_bytes=90,
     shards=True,
     early=True,
+    detection=True,
 )
 _NAMES = {Split.TRAIN: ("train", 4, 1024), Split.VAL: ("validation", 2, 64), Split.TEST: ("test", 3, 128)}
 _INDEX = "__index__"
+_SHARD = re.compile(r"imagenet1k-(train|validation|test)-\d+\.tar")
+_IMAGE_ENDINGS = ("jpg", "jpeg", "png")
+_TOLERANT = Strictness(directories=True, ustar_prefix=True, short_end=True, pax_headers=True)  # tars of other writers
 _IMAGES_A_SHARD = {
     Split.TRAIN: 1251,
     Split.VAL: 781,
@@ -174,38 +182,52 @@ def _idx(shard: Shard, collection: Collection, ranks: dict[str, int]) -> Iterato
 
 def read(folder: Path, edition: Edition) -> Iterator[Row]:
     """Read every shard that `_info.json` names, in order. Raises LayoutRefused, ArchiveRefused, MachineError."""
-    try:
-        info = json.loads((folder / "_info.json").read_bytes())
-        names = {_NAMES[split][0]: split for split in Split}
-        shards = [(names[name], file) for name, facts in info["splits"].items() for file in facts["filenames"]]
-    except FileNotFoundError as error:
-        raise LayoutRefused(f"{folder} holds no webdataset", seen="there is no _info.json") from error
-    except OSError as error:
-        raise storage_error(error, f"read {folder / '_info.json'}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise LayoutRefused(f"{folder}/_info.json is not that of a webdataset", seen=str(error)) from error
-    for split, file in shards:
-        yield from _read_shard(folder / file, split)
+    return (row for _, rows in read_files(folder, edition) for row in rows)
 
 
-def _read_shard(path: Path, split: Split) -> Iterator[Row]:
-    with path.open("rb") as file:
+def read_files(folder: Path, edition: Edition) -> FileRows:
+    """Give the shards with their rows; where there is no index, those that are called as the published ones.
+
+    Raises: LayoutRefused, MachineError; ArchiveRefused from a shard's rows.
+    """
+    for split, file in _list_shards(folder):
+        yield file, _read_shard(folder / file, split, edition)
+
+
+def _list_shards(folder: Path) -> list[tuple[Split, str]]:
+    names = {_NAMES[split][0]: split for split in Split}
+    for index in (folder / "_info.json", folder / "info.json"):
+        if index.is_file():
+            splits = read_json(index)
+            with refusing(index):
+                found = [(names[n], file) for n, facts in splits["splits"].items() for file in facts["filenames"]]
+                return [(split, plain_name(file)) for split, file in found]
+    matches = [match for name in file_names(folder) if (match := _SHARD.fullmatch(name))]
+    if not matches:
+        raise LayoutRefused(f"{folder} holds no webdataset", seen="neither _info.json nor imagenet1k-train-0000.tar")
+    return sorted((names[match[1]], match[0]) for match in matches)
+
+
+def _read_shard(path: Path, split: Split, edition: Edition) -> Iterator[Row]:
+    with refusing(path), path.open("rb") as file:
 
         def pread(offset: int, size: int) -> bytes:
             file.seek(offset)
             return file.read(size)
 
-        members = list(walk_members(pread, 0, path.stat().st_size, Strictness(), max_members=1 << 20))
-        images = [(name.decode("ascii"), at, size) for name, at, size in members if name.endswith(b".jpg")]
-        facts = (json.loads(pread(at, size)) for name, at, size in members if name.endswith(b".json"))
-        for (_, at, size), fact in zip(images, facts, strict=True):
-            yield Row(split, fact["filename"], fact["wnid"], fact["label"], _reader(path, at, size))
+        members = walk_members(pread, 0, path.stat().st_size, _TOLERANT, max_members=1 << 20)
+        for key, some in groupby(list(members), _key):
+            beside = {name.decode("ascii").removeprefix(f"{key}."): (at, size) for name, at, size in some}
+            images = [ending for ending in beside if ending.lower() in _IMAGE_ENDINGS]
+            if len(images) != 1 or max(size for ending, (_, size) in beside.items() if ending not in images) > 1 << 20:
+                raise ValueError(f"sample {key} has {len(images)} images, beside {len(beside) - len(images)} files")
+            facts = json.loads(pread(*beside["json"])) if "json" in beside else {}
+            label = int(facts["label"] if "label" in facts else pread(*beside["cls"]))
+            name = str(facts.get("filename", f"{key}.JPEG")).rpartition("/")[2]
+            wnid = str(facts["wnid"]) if "wnid" in facts else edition.classes[label].wnid if label >= 0 else ""
+            yield row_at(split, name, wnid, label, path, *beside[images[0]])
 
 
-def _reader(path: Path, at: int, size: int) -> Callable[[], bytes]:
-    def read() -> bytes:
-        with path.open("rb") as file:
-            file.seek(at)
-            return file.read(size)
-
-    return read
+def _key(member: RawMember) -> str:
+    """Give the key of the sample that a member belongs to: its name up to the first dot."""
+    return member[0].decode("ascii").removeprefix("./").partition(".")[0]
