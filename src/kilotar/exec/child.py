@@ -40,11 +40,13 @@ class WorkerLimits:
         start_s: the same for the first item, which waits for the interpreter and its imports (a cold network disk).
         memory_bytes: address space. 1.5 GB: the interpreter with its decoders takes 0.4 GB of it, and a progressive
                  image of 50 million pixels needs 0.3 GB of coefficients, or 0.4 GB with four components.
+        file_bytes: how large a file may become that it writes; 0: it writes none.
     """
 
     item_s: float = 30.0
     start_s: float = 120.0
     memory_bytes: int = 1_500_000_000
+    file_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +244,7 @@ class Child:
 
 def _start(beats: int, limits: WorkerLimits) -> subprocess.Popen[bytes]:
     script = str(Path(__file__).with_name("worker.py"))
-    arguments = [str(os.getpid()), str(beats), str(limits.memory_bytes)]
+    arguments = [str(os.getpid()), str(beats), str(limits.memory_bytes), str(limits.file_bytes)]
     return subprocess.Popen(
         [sys.executable, "-I", "-B", script, *arguments],
         stdin=subprocess.PIPE,

@@ -1,7 +1,7 @@
 """The inside of a worker process: take a batch from stdin, do its items, answer on stdout.
 
 Rules guarded: before anything of the batch is imported, the process is tied to its parent (it is killed when the
-parent dies) and bounded: memory, no file may grow, no core dump. Each item is announced by one byte on a pipe of its
+parent dies) and bounded: memory, growth of files (none, unless it is there to write), no core dump. Each item is announced by one byte on a pipe of its
 own before it begins, so that the parent knows at which one a worker died or hangs. Started as a plain script with
 `python -I`, it never runs the user's `__main__` (as multiprocessing's spawn would) and inherits no descriptor.
 
@@ -32,11 +32,11 @@ def die_with(parent: int) -> None:
         os._exit(1)
 
 
-def bound(memory_bytes: int) -> None:
+def bound(memory_bytes: int, file_bytes: int) -> None:
     """Limit this process for good; a limit that the system does not know or is lower already is passed over."""
     import resource
 
-    for name, limit in (("RLIMIT_AS", memory_bytes), ("RLIMIT_FSIZE", 0), ("RLIMIT_CORE", 0)):
+    for name, limit in (("RLIMIT_AS", memory_bytes), ("RLIMIT_FSIZE", file_bytes), ("RLIMIT_CORE", 0)):
         try:
             resource.setrlimit(getattr(resource, name), (limit, limit))
         except (AttributeError, ValueError, OSError):
@@ -74,12 +74,12 @@ def do(command: dict[str, Any], beats: int, answers: int) -> None:
         answer(answers, {"end": len(command["items"])})
 
 
-def main(parent: int, beats: int, memory_bytes: int) -> None:
+def main(parent: int, beats: int, memory_bytes: int, file_bytes: int) -> None:
     """Work until stdin ends. Signals of the terminal and the batch system are the parent's business."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     die_with(parent)
-    bound(memory_bytes)
+    bound(memory_bytes, file_bytes)
     commands, answers = take_pipes()
     with open(commands, "rb") as lines:
         sys.path[:] = json.loads(lines.readline() or b"[]")
@@ -88,4 +88,4 @@ def main(parent: int, beats: int, memory_bytes: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:4]))
+    main(*map(int, sys.argv[1:5]))

@@ -120,6 +120,8 @@ class Part:
         rows:    the members.
         wnids:   one wnid for all rows, or n of them.
         labels:  one label for all rows, or n of them.
+        spool:   name of the file in which the recoded ones of its images lie; "" where there are none.
+        spooled: n bytes, 1 where a row's bytes lie in the spool and not in the archive; b"" where none do.
     """
 
     key: str
@@ -127,6 +129,8 @@ class Part:
     rows: Rows
     wnids: Sequence[str]
     labels: Sequence[int]
+    spool: str = ""
+    spooled: bytes = b""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -137,9 +141,13 @@ class Part:
     def label(self, row: int) -> int:
         return self.labels[0] if len(self.labels) == 1 else self.labels[row]
 
+    def file(self, row: int) -> str:
+        """Give the name of the archive or spool that holds the bytes of a row."""
+        return self.spool if self.spooled and self.spooled[row] else self.archive
+
     def sample(self, row: int, split: Split, boxes: BoxSource | None = None) -> Sample:
         rows = self.rows
-        at = Extent(self.archive, rows.offsets[row], rows.sizes[row])
+        at = Extent(self.file(row), rows.offsets[row], rows.sizes[row])
         sample = Sample(split, rows.name(row), at, self.wnid(row), self.label(row), rows.digest(row))
         return replace(sample, boxes=boxes.of(sample.key)) if boxes else sample
 
@@ -154,6 +162,8 @@ class Part:
             self.rows.take(keep),
             [self.wnid(row) for row in keep] or [""],
             [self.label(row) for row in keep] or [NO_LABEL],
+            self.spool,
+            bytes(self.spooled[row] for row in keep) if self.spooled else b"",
         )
 
 
