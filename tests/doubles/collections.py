@@ -1,5 +1,6 @@
 """A collection in memory: an edition of five real classes, its images as bytes, its XML; no archive, no index.
 
+Images are heads of JPEGs with noise behind: they have a size and no picture.
 It keeps what trips formats up: two classes named "crane", one name with a comma and one with a blank, ids in another
 order than labels, members of val in no order, an image without boxes and one with thirty, a PNG and a CMYK JPEG under
 JPEG names.
@@ -8,6 +9,7 @@ JPEG names.
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from random import Random
@@ -24,8 +26,18 @@ CLASSES = (
     Synset("n02093428", 3, "American Staffordshire terrier, pit bull terrier", label=3),
     Synset("n03126707", 2, "crane", label=4),
 )
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
-CMYK = b"\xff\xd8\xff\xee\x00\x0eAdobe\x00d\x00\x00\x00\x00\x02" + bytes(reversed(range(256)))
+
+
+def jpeg_head(width_px: int, height_px: int, components: int = 3) -> bytes:
+    """Give frame and begin of the scan of a JPEG, as far as a probe of its size reads."""
+    of_frame = b"".join(bytes((number + 1, 0x11, 0)) for number in range(components))
+    of_scan = b"".join(bytes((number + 1, 0)) for number in range(components))
+    frame = struct.pack(">2sHBHHB", b"\xff\xc0", 8 + 3 * components, 8, height_px, width_px, components) + of_frame
+    return frame + struct.pack(">2sHB", b"\xff\xda", 6 + 2 * components, components) + of_scan + b"\x00\x3f\x00"
+
+
+PNG = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 31, 17) + bytes(range(256))
+CMYK = b"\xff\xd8\xff\xee\x00\x0eAdobe\x00d\x00\x00\x00\x00\x02" + jpeg_head(23, 19, 4) + bytes(reversed(range(256)))
 
 
 class BoxTable:
@@ -75,6 +87,10 @@ class Small:
     def without_boxes(self) -> Small:
         tables = tuple(SampleTable(table.split, table.parts) for table in self.collection.tables)
         return Small(replace(self.collection, tables=tables, boxes=None), self.images, ())
+
+    def unreadable(self) -> Small:
+        """Give the collection with zeros for images, of which no probe tells a size."""
+        return replace(self, images={key: bytes(len(data)) for key, data in self.images.items()})
 
     def _with(self, collection: Collection) -> Small:
         keys = {sample.key for table in collection.tables for sample in table}
@@ -153,7 +169,8 @@ def _part(
 
 
 def _bytes(rng: Random, name: str) -> bytes:
-    return b"\xff\xd8\xff\xe0" + name.encode("ascii") + rng.randbytes(rng.randrange(1, 700)) + b"\xff\xd9"
+    comment = b"\xff\xd8\xff\xfe" + struct.pack(">H", 2 + len(name)) + name.encode("ascii")
+    return comment + jpeg_head(40 + len(name), 30) + rng.randbytes(rng.randrange(1, 700)) + b"\xff\xd9"
 
 
 def _boxes(tables: Iterable[SampleTable], rng: Random) -> tuple[dict[str, tuple[Box, ...]], tuple[Annotation, ...]]:

@@ -115,7 +115,7 @@ def test_sizes_come_from_the_headers_and_odd_images_say_what_they_are_complaint_
 
 
 def test_an_image_without_a_readable_header_has_size_0_and_no_boxes(tmp_path: Path) -> None:
-    small = make_small()
+    small = make_small().unreadable()
     boxed = small.with_tables(lambda t: SampleTable(t.split, t.parts, small.collection.boxes))
     lay(tfrecord, boxed, tmp_path)
     for record in records(tmp_path).values():
