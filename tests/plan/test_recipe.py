@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 import pytest
 
 from kilotar.plan.recipe import Recipe, Source
+from kilotar.plan.selection import Choice
 
 RECIPE = Recipe(
     edition="tiny",
@@ -18,6 +19,7 @@ RECIPE = Recipe(
     sources=(Source("train.tar", "md5:aa"),),
     boxes=(Source("boxes.tgz", "md5:bb"),),
     edition_sha256="cc",
+    choice=Choice(per_class=10, seed=1),
 )
 OTHER = {
     "edition": "ilsvrc2012",
@@ -29,6 +31,7 @@ OTHER = {
     "sources": (Source("train.tar", "md5:ab"),),
     "boxes": (),
     "edition_sha256": "dd",
+    "choice": Choice(),
 }
 
 
@@ -47,9 +50,15 @@ def test_each_field_changes_the_plan_id_and_is_named_as_the_difference(field: st
 
 
 def test_equal_recipes_have_equal_ids_on_every_machine() -> None:
-    assert RECIPE.plan_id == "69d37f7580641ec1e11c914ff8301e66"
+    assert replace(RECIPE, choice=Choice()).plan_id == "69d37f7580641ec1e11c914ff8301e66"
     assert replace(RECIPE).plan_id == RECIPE.plan_id
     assert replace(RECIPE).differences(RECIPE) == ()
+
+
+def test_a_choice_is_told_in_words() -> None:
+    other = replace(RECIPE, choice=Choice(fraction=0.01))
+
+    assert other.differences(RECIPE) == ("choice: 1 % of each class, seed 0 now, 10 of each class, seed 1 then",)
 
 
 def test_a_long_difference_is_cut_to_a_line() -> None:

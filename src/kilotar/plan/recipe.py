@@ -1,7 +1,8 @@
 """What was asked, as a value whose hash names the plan.
 
 Rules guarded: everything that changes the bytes of an output is a field here, and nothing else is (worker counts,
-folders and times are not); equal recipes give equal plan ids on every machine.
+folders and times are not); equal recipes give equal plan ids on every machine; a field that came later changes no plan
+id while it says nothing, so that a root that was begun before goes on.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
+
+from kilotar.plan.selection import ALL_IMAGES, Choice
 
 __all__ = ["Recipe", "Source"]
 
@@ -40,6 +43,7 @@ class Recipe:
         sources: the archives with images.
         boxes:   the archives with boxes, () where none are wanted.
         edition_sha256: of what the edition says about classes, labels and names; a file of one's own can be edited.
+        choice:  which images of these classes.
     """
 
     edition: str
@@ -51,11 +55,16 @@ class Recipe:
     sources: tuple[Source, ...]
     boxes: tuple[Source, ...] = ()
     edition_sha256: str = ""
+    choice: Choice = ALL_IMAGES
 
     @property
     def plan_id(self) -> str:
         """32 hex digits over every field."""
-        text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        silent = {
+            field.name for field in fields(self) if field.name in _LATER and getattr(self, field.name) == field.default
+        }
+        said = {name: value for name, value in asdict(self).items() if name not in silent}
+        text = json.dumps(said, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def differences(self, other: Recipe) -> tuple[str, ...]:
@@ -66,6 +75,9 @@ class Recipe:
             for name, mine, theirs in pairs
             if mine != theirs
         )
+
+
+_LATER = frozenset(("choice",))
 
 
 def _short(value: object, other: object) -> str:
