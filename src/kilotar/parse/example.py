@@ -10,21 +10,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from kilotar.errors import LayoutRefused
+from kilotar.parse.protobuf import DELIMITED, WireField, read_varint, walk_fields
 
 __all__ = ["Example", "parse_example"]
 
-_VARINT, _FIXED64, _DELIMITED, _FIXED32 = 0, 1, 2, 5
 _BYTES, _FLOATS, _INTS = 1, 2, 3  # fields of Feature
-
-
-class _Field(NamedTuple):
-    number: int
-    wire: int
-    start: int
-    stop: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +29,7 @@ class Example:
     """
 
     data: bytes
-    lists: dict[str, _Field]
+    lists: dict[str, WireField]
 
     def span(self, name: str) -> range:
         """Give where in the record the only value of a feature of bytes lies. Raises LayoutRefused."""
@@ -59,7 +51,7 @@ class Example:
         found: list[int] = []
         for _, _, at, stop in self._spans(name, _INTS):
             while at < stop:
-                value, at = _varint(self.data, at, stop)
+                value, at = read_varint(self.data, at, stop)
                 found.append(value - (1 << 64) if value >> 63 else value)
         return tuple(found)
 
@@ -72,57 +64,27 @@ class Example:
             found += struct.unpack_from(f"<{(stop - start) // 4}f", self.data, start)
         return tuple(found)
 
-    def _spans(self, name: str, kind: int) -> list[_Field]:
+    def _spans(self, name: str, kind: int) -> list[WireField]:
         place = self.lists.get(name)
         if place is None or place.number != kind:
             raise LayoutRefused(f"the record has no feature {name!r} of that kind", seen=", ".join(sorted(self.lists)))
-        return [field for field in _fields(self.data, place.start, place.stop) if field.number == 1]
+        return [field for field in walk_fields(self.data, place.start, place.stop) if field.number == 1]
 
 
 def parse_example(data: bytes) -> Example:
     """Read the names of a record's features and where they lie. Raises LayoutRefused."""
-    lists: dict[str, _Field] = {}
-    for features in _inner(data, _Field(0, 0, 0, len(data)), 1):
+    lists: dict[str, WireField] = {}
+    for features in _inner(data, WireField(0, 0, 0, len(data)), 1):
         for entry in _inner(data, features, 1):
             name = "".join(str(data[key.start : key.stop], "utf-8", "replace") for key in _inner(data, entry, 1))
             for feature in _inner(data, entry, 2):
-                for kind in _fields(data, feature.start, feature.stop):
+                for kind in walk_fields(data, feature.start, feature.stop):
                     lists[name] = kind
     return Example(data, lists)
 
 
-def _inner(data: bytes, outer: _Field, number: int) -> Iterator[_Field]:
+def _inner(data: bytes, outer: WireField, number: int) -> Iterator[WireField]:
     """Give the messages and strings of one number inside another message."""
-    for field in _fields(data, outer.start, outer.stop):
-        if field.number == number and field.wire == _DELIMITED:
+    for field in walk_fields(data, outer.start, outer.stop):
+        if field.number == number and field.wire == DELIMITED:
             yield field
-
-
-def _fields(data: bytes, start: int, stop: int) -> Iterator[_Field]:
-    at = start
-    while at < stop:
-        tag, at = _varint(data, at, stop)
-        wire = tag & 7
-        if wire == _DELIMITED:
-            length, at = _varint(data, at, stop)
-        elif wire == _VARINT:
-            length = _varint(data, at, stop)[1] - at
-        elif wire in (_FIXED32, _FIXED64):
-            length = 4 if wire == _FIXED32 else 8
-        else:
-            raise LayoutRefused("the record is no tf.train.Example", seen=f"wire type {wire} at byte {at}")
-        if length > stop - at:
-            raise LayoutRefused("the record is cut off", seen=f"{length} bytes announced, {stop - at} there")
-        yield _Field(tag >> 3, wire, at, at + length)
-        at += length
-
-
-def _varint(data: bytes, at: int, stop: int) -> tuple[int, int]:
-    """Give a number and where it ends."""
-    value = 0
-    for place in range(min(10, stop - at)):
-        byte = data[at + place]
-        value |= (byte & 0x7F) << (7 * place)
-        if byte < 0x80:
-            return value & (1 << 64) - 1, at + place + 1
-    raise LayoutRefused("the record is no tf.train.Example", seen=f"a number without end at byte {at}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["example", "floats", "ints", "padding", "text", "wide_int"]
+__all__ = ["example", "floats", "ints", "padding", "text", "varint", "wide_int"]
 
 _PADDING = 15  # a field that Example has not, and that every reader passes over
 
@@ -39,7 +39,7 @@ def text(value: str) -> bytes:
 
 def ints(values: Iterable[int]) -> bytes:
     """Give a feature of integers of 64 bits."""
-    return _list(3, b"".join(_varint(value & (1 << 64) - 1) for value in values))
+    return _list(3, b"".join(varint(value & (1 << 64) - 1) for value in values))
 
 
 def wide_int(value: int) -> bytes:
@@ -74,12 +74,11 @@ def _wrap(number: int, content: bytes) -> bytes:
 
 
 def _begin(number: int, size_bytes: int) -> bytes:
-    return (
-        bytes((number << 3 | 2, size_bytes)) if size_bytes < 0x80 else bytes((number << 3 | 2,)) + _varint(size_bytes)
-    )
+    return bytes((number << 3 | 2, size_bytes)) if size_bytes < 0x80 else bytes((number << 3 | 2,)) + varint(size_bytes)
 
 
-def _varint(value: int) -> bytes:
+def varint(value: int) -> bytes:
+    """Give a number, 0 or more, as protobuf has it."""
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)

@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 
 from kilotar.errors import storage_error
-from kilotar.model.sample import NO_LABEL
+from kilotar.model.sample import NO_LABEL, Split
 from kilotar.model.seams import Collection, Item, Shard, ShardFact, Written
 from kilotar.model.table import SampleTable
 from kilotar.plan.order import cut, order_rows
@@ -116,7 +116,13 @@ def _shards(sink: ShardSink, options: DataclassLike, table: SampleTable) -> Iter
     count = sink.count(table.split, sizes, options)
     for number, positions in enumerate(cut(len(rows), count)):
         inside = rows[positions.start : positions.stop]
-        yield Shard(table.split, number, count, sink.path(table.split, number, count), inside)
+        yield Shard(table.split, number, count, _path(sink, options, table.split, number, count), inside)
+
+
+def _path(sink: ShardSink, options: DataclassLike, split: Split, number: int, count: int) -> str:
+    """Give where a shard stands; a sink whose layouts name their files differently has `layout_path` beside `path`."""
+    of_layout = getattr(sink, "layout_path", None)
+    return of_layout(options, split, number, count) if of_layout else sink.path(split, number, count)
 
 
 def shard_facts(sharding: Sharding, records: Mapping[str, StepDone]) -> tuple[ShardFact, ...]:

@@ -1,0 +1,68 @@
+"""Pickles of plain values, made of a few opcodes; of what is read back, numbers alone.
+
+Rules guarded: nothing is memoized, so equal values are equal bytes whatever Python wrote them; images and arrays are
+passed on between the pieces given here and never copied into a pickle as a whole; nothing that is read is run.
+Protocol 3, which every Python 3 reads.
+Source: CPython Lib/pickletools.py; read back with `pickle.loads` in the tests.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+
+__all__ = ["BEGIN", "END", "END_OF_PAIR", "END_OF_TRIPLE", "blob_head", "blobs", "integer", "integers"]
+__all__ += ["parse_integer", "text", "tuples"]
+
+BEGIN = b"\x80\x03"
+END = b"."
+END_OF_PAIR, END_OF_TRIPLE = b"\x86", b"\x87"  # made of the values before it
+_MOST_BYTES = 0xFFFFFFFF
+_INTEGERS = {b"K": struct.Struct("<B"), b"M": struct.Struct("<H"), b"J": struct.Struct("<i")}
+
+
+def blob_head(size_bytes: int) -> bytes:
+    """Give what stands before so many bytes. Raises ValueError for 4 GiB and more, which protocol 3 has not."""
+    if size_bytes > _MOST_BYTES:
+        raise ValueError(f"{size_bytes:,} bytes in one value of a pickle")
+    return b"B" + struct.pack("<I", size_bytes)
+
+
+def blobs(values: Iterable[bytes]) -> bytes:
+    """Give a list of bytes, each shorter than 256."""
+    return _list(b"C" + struct.pack("<B", len(value)) + value for value in values)
+
+
+def integer(value: int) -> bytes:
+    """Give a number of 32 bits."""
+    code = b"K" if 0 <= value < 1 << 8 else b"M" if 0 <= value < 1 << 16 else b"J"
+    return code + _INTEGERS[code].pack(value)
+
+
+def integers(values: Iterable[int]) -> bytes:
+    """Give a list of numbers."""
+    return _list(map(integer, values))
+
+
+def text(word: str) -> bytes:
+    """Give a text."""
+    data = word.encode("utf-8")
+    return b"X" + struct.pack("<I", len(data)) + data
+
+
+def tuples(rows: Iterable[tuple[str | int, ...]]) -> bytes:
+    """Give a list of tuples of texts and numbers."""
+    return _list(b"(" + b"".join(text(v) if isinstance(v, str) else integer(v) for v in row) + b"t" for row in rows)
+
+
+def _list(values: Iterable[bytes]) -> bytes:
+    return b"](" + b"".join(values) + b"e"
+
+
+def parse_integer(data: bytes) -> tuple[int, int]:
+    """Give the number that data begin with, and its length in bytes. Raises ValueError."""
+    form = _INTEGERS.get(data[:1])
+    if form is None or len(data) <= form.size:
+        raise ValueError(f"no number at {data[:8]!r}")
+    (value,) = form.unpack_from(data, 1)
+    return value, 1 + form.size
