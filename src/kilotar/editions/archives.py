@@ -18,8 +18,8 @@ __all__ = ["NAME", "parse_archive"]
 NAME = r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}"
 
 
-def parse_archive(table: Fields) -> Archive:
-    """Give the archive. Raises: EditionRefused, naming the field."""
+def parse_archive(table: Fields, *, is_detection: bool = False) -> Archive:
+    """Give the archive; in a detection edition no name says a class. Raises: EditionRefused, naming the field."""
     role = _word(table, "role", ArchiveRole)
     archive = Archive(
         name=table.text("name", pattern=NAME),
@@ -34,13 +34,14 @@ def parse_archive(table: Fields) -> Archive:
         summary=table.text("summary", ""),
         layout=Layout(_word(table, "layout", Layout)) if table.has("layout") else Layout.OTHER,
         member=table.text("member", ""),
+        inner=table.text("inner", ""),
         images=table.number("images") if table.has("images") else None,
         strictness=_parse_strictness(table.table("strictness")),
         default=table.flag("default"),
         source=table.text("source", ""),
     )
     table.end()
-    _check_role(archive, table)
+    _check_role(archive, table, is_detection)
     return archive
 
 
@@ -58,7 +59,7 @@ def _parse_strictness(table: Fields) -> Strictness:
     return found
 
 
-def _check_role(archive: Archive, table: Fields) -> None:
+def _check_role(archive: Archive, table: Fields, is_detection: bool) -> None:
     if archive.role in (ArchiveRole.IMAGES, ArchiveRole.BOXES) and archive.split is None:
         refuse(table.at("split"), f"is missing, and {archive.name} holds {archive.role}")
     if archive.role is not ArchiveRole.IMAGES:
@@ -67,15 +68,20 @@ def _check_role(archive: Archive, table: Fields) -> None:
         refuse(table.at("layout"), "images lie in a tar-of-tars or a flat-tar", str(archive.layout))
     if (archive.split is Split.TRAIN) is not (archive.layout is Layout.TAR_OF_TARS):
         refuse(table.at("layout"), "a tar-of-tars holds the training images, and only those", str(archive.layout))
-    _check_member(archive, table)
+    _check_member(archive, table, is_detection)
 
 
-def _check_member(archive: Archive, table: Fields) -> None:
+def _compiled(table: Fields, name: str, expression: str) -> re.Pattern[str]:
     try:
-        pattern = re.compile(archive.member, re.ASCII)
+        return re.compile(expression, re.ASCII)
     except (re.error, OverflowError, RecursionError) as error:
-        refuse(table.at("member"), f"is no regular expression ({error})", archive.member)
+        refuse(table.at(name), f"is no regular expression ({error})", expression)
+
+
+def _check_member(archive: Archive, table: Fields, is_detection: bool) -> None:
+    pattern = _compiled(table, "member", archive.member)
+    _compiled(table, "inner", archive.inner)
     needed = {"wnid"} if archive.split is Split.TRAIN else {"number"}
     missing = needed - set(pattern.groupindex)
-    if missing:
+    if missing and not is_detection:
         refuse(table.at("member"), f"has no group {missing.pop()}", archive.member)

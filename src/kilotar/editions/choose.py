@@ -57,6 +57,12 @@ def choose_classes(edition: Edition, words: tuple[str, ...], read_wnids: ReadWni
     """
     if not words:
         return tuple(synset.wnid for synset in edition.classes)
+    if edition.is_detection:
+        raise UsageError(
+            f"classes of {edition.name} cannot be chosen",
+            seen="its images have boxes of many classes and no class of their own",
+            fix="take all of it",
+        )
     chosen: set[str] = set()
     for word in words:
         chosen.update(_choose(edition, word.strip(), read_wnids))

@@ -38,9 +38,10 @@ def parse_edition(document: Mapping[str, object], where: str, read_file: ReadFil
     top = Fields(document, where)
     hierarchy = _parse_hierarchy(top, read_file)
     odd = _parse_odd(top, read_file)
+    is_detection = top.flag("is_detection")
     edition = Edition(
         name=top.text("name", pattern=NAME),
-        archives=tuple(parse_archive(table) for table in top.tables("archives")),
+        archives=tuple(parse_archive(table, is_detection=is_detection) for table in top.tables("archives")),
         classes=hierarchy.classes,
         internal=hierarchy.internal,
         val_labels=_parse_val(top, hierarchy, read_file),
@@ -53,6 +54,7 @@ def parse_edition(document: Mapping[str, object], where: str, read_file: ReadFil
         source=top.text("source", ""),
         torrent_site=top.text("torrent_site", "", pattern=SITE),
         trackers=_parse_trackers(top),
+        is_detection=is_detection,
     )
     top.end()
     _check_agreement(edition, where)

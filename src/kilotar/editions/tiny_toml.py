@@ -19,6 +19,7 @@ def write_toml(edition: Edition) -> str:
     lines = [f"name = {_value(edition.name)}", f"source = {_value(edition.source)}"]
     for name in ("terms", "torrent_site", "trackers"):
         lines += [f"{name} = {_value(value)}"] if (value := getattr(edition, name)) else []
+    lines += ["is_detection = true"] if edition.is_detection else []
     lines.append(f"val_ilsvrc_ids = {[edition.classes[label].ilsvrc_id for label in edition.val_labels]}")
     lines.append(f"label_probes = {[list(probe) for probe in edition.label_probes]}")
     lines += [f"{kind} = {_value(sorted(names))}" for kind, names in (("cmyk", edition.cmyk), ("png", edition.png))]

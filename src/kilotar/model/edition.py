@@ -71,6 +71,7 @@ class Archive:
         summary:    one line: what it is for.
         layout:     see `Layout`.
         member:     regular expression for a whole member name (the last part of its path); groups `wnid`, `number`.
+        inner:      regular expression for the stem of an inner tar that is no class's; "" where inner tars are classes.
         images:     published number of images, None where not known.
         strictness: what the walker tolerates in it.
         default:    whether `prepare` looks for it unasked.
@@ -89,6 +90,7 @@ class Archive:
     summary: str = ""
     layout: Layout = Layout.OTHER
     member: str = ""
+    inner: str = ""
     images: int | None = None
     strictness: Strictness = Strictness()
     default: bool = False
@@ -175,6 +177,8 @@ class Edition:
         torrent_site: address of the site that has its torrents, "" where there is none: SITE/download/INFOHASH.torrent,
             SITE/database.xml and SITE/collection/NAME.csv are asked for.
         trackers:    announce addresses, for torrents that name none.
+        is_detection: its images have boxes of many classes each and no class of their own; `classes` are those of the
+            boxes. Images without XML are normal: nothing was searched for in them, or nothing was found.
     """
 
     name: str
@@ -191,6 +195,7 @@ class Edition:
     source: str = ""
     torrent_site: str = ""
     trackers: tuple[str, ...] = ()
+    is_detection: bool = False
 
     @cached_property
     def by_wnid(self) -> Mapping[str, Synset]:

@@ -69,6 +69,7 @@ class SinkAbout:
         builds:  whether it is a `BuildSink`.
         odd:     what its ecosystem expects of CMYK JPEGs, and of PNG under a JPEG's name: "keep" them as published, or
             "convert" them to RGB JPEGs.
+        detection: whether it can hold images that have no class of their own, only boxes.
     """
 
     name: str
@@ -86,6 +87,7 @@ class SinkAbout:
     boxes: bool = False
     builds: bool = False
     odd: str = "keep"
+    detection: bool = False
 
 
 class DataclassLike(Protocol):

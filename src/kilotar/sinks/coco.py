@@ -38,6 +38,7 @@ ABOUT = SinkAbout(
     reader="pycocotools, torchvision CocoDetection, mmdetection, detectron2, FiftyOne",
     snippet='torchvision.datasets.CocoDetection("{folder}/../train", "{folder}/annotations/instances_train.json")',
     side_bytes=320,
+    detection=True,
 )
 Object = dict[str, object]  # what json writes as one
 
@@ -94,7 +95,7 @@ def _document(table: SampleTable, collection: Collection, *, is_flat: bool, has_
 def _image(number: int, boxed: Boxed, is_flat: bool) -> Object:
     wnid, name = boxed.entry
     known = {"width": boxed.width, "height": boxed.height} if boxed.width and boxed.height else {}
-    return {"id": number, "file_name": name if is_flat else f"{wnid}/{name}", **known, "wnid": wnid}
+    return {"id": number, "file_name": name if is_flat or not wnid else f"{wnid}/{name}", **known, "wnid": wnid}
 
 
 def _category(number: int, wnid: str, name: str) -> Object:

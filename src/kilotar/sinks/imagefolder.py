@@ -2,7 +2,7 @@
 
 ::
 
-    train/<wnid>/<name>   val/<wnid>/<name>   test/<name>
+    train/<wnid>/<name>   val/<wnid>/<name>   test/<name>         in a detection edition <split>/<name>
 
 Rules guarded: names and bytes as published; val in class folders from the start; no file beside the images, for every
 stranger in a split can become a class. The label is the rank of the folder's name among the class folders.
@@ -27,6 +27,7 @@ ABOUT = SinkAbout(
     folder=".",
     reader="torchvision.datasets.ImageFolder, timm and most training scripts",
     snippet='torchvision.datasets.ImageFolder("{folder}/train")',
+    detection=True,
 )
 Options = NoOptions
 
@@ -48,6 +49,10 @@ def finish(collection: Collection, out: OutFolder, options: NoOptions) -> tuple[
 
 def read(folder: Path, edition: Edition) -> Iterator[Row]:
     """Read train and val by class, then test. Raises LayoutRefused, MachineError."""
+    if edition.is_detection:
+        for split in Split:
+            yield from read_images(folder / split, split, "", NO_LABEL)
+        return
     found = {split: class_folders(folder / split, edition) for split in (Split.TRAIN, Split.VAL)}
     labels = rank(wnid for wnids in found.values() for wnid in wnids)
     for split, wnids in found.items():

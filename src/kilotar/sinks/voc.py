@@ -2,7 +2,7 @@
 
 ::
 
-    Annotations/train/<wnid>/<key>.xml      Annotations/val/<wnid>/<key>.xml
+    Annotations/train/<wnid>/<key>.xml      Annotations/val/<wnid>/<key>.xml     no <wnid> in a detection edition
     ImageSets/Main/{train,val}.txt          images that have XML
     ImageSets/WithoutBoxes/{train,val,test}.txt    all other images: they are not empty, nobody has drawn their boxes
     classes.txt                             the names in the XML: wnids, by label
@@ -34,6 +34,7 @@ ABOUT = SinkAbout(
     boxes=True,
     reader="mmdetection XMLDataset (ann_subdir='voc/Annotations', img_subdir=''), code written for PASCAL VOC",
     side_bytes=64,
+    detection=True,
 )
 _ENDING = ".JPEG"  # of every image that XML is joined to
 _CLASSES = "classes.txt"
@@ -50,7 +51,8 @@ def place(sample: Sample) -> str:
 
 def place_annotation(annotation: Annotation) -> str:
     """Give the path of the XML, which is that of the image in an `imagefolder`."""
-    return f"Annotations/{annotation.split}/{annotation.wnid}/{annotation.key}.xml"
+    folder = f"Annotations/{annotation.split}"
+    return f"{folder}/{annotation.wnid}/{annotation.key}.xml" if annotation.wnid else f"{folder}/{annotation.key}.xml"
 
 
 def finish(collection: Collection, out: OutFolder, options: NoOptions) -> tuple[Written, ...]:

@@ -74,6 +74,8 @@ class _Names:
         match = next((match for match in matches if match), None)
         if match is None:
             return None
+        if self._edition.is_detection:
+            return ""
         groups = match.groupdict()
         if "wnid" in groups:
             return groups["wnid"] if groups["wnid"] in self._edition.by_wnid else None

@@ -36,7 +36,7 @@ _HEADER = struct.Struct(
     "<8sIIQQ32s"
 )  # magic, CRC-32 of all that follows, digest bytes a row, rows, name bytes, what of
 _CRC_AT = 12
-_KEY = re.compile(r"[0-9a-z]{1,40}", re.ASCII)
+_KEY = re.compile(r"[0-9A-Za-z_]{1,64}", re.ASCII)
 _NOT_OURS = (ReadOnly, AccessDenied)  # who only reads a root has to do without a cache of their own
 _counter = itertools.count()
 

@@ -21,6 +21,7 @@ from kilotar.store.files import Folder
 from kilotar.store.manifest import SCHEMA, Manifest, carry_manifest, write_files, write_manifest
 from kilotar.work.annotations import read_listing
 from kilotar.work.counts import count_findings
+from kilotar.work.coverage import coverage_findings
 from kilotar.work.gathering import Gatherer
 from kilotar.work.inputs import Inputs
 from kilotar.work.labels import ORDER, prove_labels
@@ -52,7 +53,8 @@ def complete(
         collection = replace(output.sharding.collection, shards=shard_facts(output.sharding, done))
     else:
         collection = gatherer.gather(output.sink.ABOUT.images, boxes=True)
-    side = output.sink.finish(collection, Folder(output.folder), output.options)
+    out = output.out_folder()
+    side = output.sink.finish(collection, out, output.options)
     paths = {archive.local.name: archive.local.path for archive in survey.archives}
     files = _Files(output, collection, paths, listings, side)
     files_sha256 = write_files(output.facts, files)
@@ -74,7 +76,14 @@ def complete(
         files_sha256=files_sha256,
         label_order=ORDER,
         label_table_sha256=prove_labels(survey.edition).table_sha256,
-        findings=_sorted((*survey.findings, *findings_of(records), *count_findings(survey, collection.tables))),
+        findings=_sorted(
+            (
+                *survey.findings,
+                *findings_of(records),
+                *count_findings(survey, collection.tables),
+                *_coverage(output, collection),
+            )
+        ),
         verified=all(fact.published for fact in facts) and all(source.is_published for source in recipe.boxes),
         made_by=f"kilotar {__version__}",
         format=recipe.sink,
@@ -84,8 +93,14 @@ def complete(
         packages=tuple((name, _version(name)) for name in output.sink.ABOUT.needs),
     )
     if output.sink.ABOUT.shards:
-        carry_manifest(output.facts, output.folder, manifest)
+        carry_manifest(output.facts, out, manifest)
     write_manifest(output.facts, manifest)
+
+
+def _coverage(output: Output, collection: Collection) -> Iterable[Finding]:
+    """Tell how many images have boxes where that matters: it is asked for every image."""
+    matters = output.sink.ABOUT.boxes or collection.edition.is_detection
+    return coverage_findings(collection) if matters else ()
 
 
 def _version(package: str) -> str:
@@ -138,8 +153,8 @@ class _Files:
     def _shard(self, fact: ShardFact) -> Written:
         self.images += len(fact.shard.rows)
         file = Written(fact.shard.path, fact.size_bytes, fact.sha256)
-        if self._output.sharding and not stands(f"{self._root}/{file.path}", file.size_bytes):
-            self._output.sharding.write(fact.shard.key, self._output.folder)
+        if not self._output.holds(file):
+            self._output.write_shard(fact.shard.key, self._output.folder)
         return file
 
     def _image(self, sample: Sample) -> Written:

@@ -27,7 +27,7 @@ def hashed_rows(archive: SurveyedArchive, spans: tuple[PartSpan, ...]) -> Iterat
     Raises: ArchiveRefused, MachineError.
     """
     for span in spans:
-        rows = archive.index.read_part(span)
+        rows = archive.rows(span)
         if rows is None or not rows.has_digests:
             rows = hash_part(archive.task(span, None))
         yield rows
@@ -38,6 +38,8 @@ def header_rows(archive: SurveyedArchive, spans: tuple[PartSpan, ...]) -> Iterat
 
     Members that are left out are reported by the step that reads their bytes, not here. Raises as `hashed_rows`.
     """
+    if archive.picks is not None:
+        return iter([archive.picks[span.key] for span in spans])
     local, parts = archive.local, Outline(spans)
     threads = 1 if turns(local.path) else HEADER_THREADS
     found = index_archive(local.path, local.about, parts, archive.index, _not_here, threads=threads)
@@ -50,10 +52,13 @@ def _not_here(finding: Finding) -> None:
 
 def count_images(archive: SurveyedArchive, span: PartSpan) -> int:
     """Give the number of images in a part: the published one where the archive is, else counted from its headers."""
+    if archive.picks is not None:
+        return len(archive.picks[span.key])
     if span.members >= 0:
         return span.members
     published = archive.local.about.size_bytes == archive.local.size_bytes
-    count = archive.join.edition.by_wnid[span.wnid].train_images if published else 0
+    synset = archive.join.edition.by_wnid.get(span.wnid) if published else None
+    count = synset.train_images if synset else 0
     if count > 0:
         return count
     return sum(len(rows) for rows in header_rows(archive, (span,)))

@@ -1,8 +1,9 @@
 """The parts of an archive: class tars, or runs of members of a flat archive.
 
-Rules guarded: the outline comes from a strict walk over the whole outer level; a class tar is named for a wnid, and no
-wnid has two; in a flat archive a name that returns with other bytes refuses the archive, with the same bytes it is left
-out, by cutting the runs around it. What is left out on this level is told by the outline's findings.
+Rules guarded: the outline comes from a strict walk over the whole outer level; a class tar is named for a wnid, or an
+inner tar as the edition says, and none comes twice; in a flat archive a name that returns with other bytes refuses the
+archive, with the same bytes it is left out, by cutting the runs around it. What is left out on this level is told by
+the outline's findings.
 """
 
 from __future__ import annotations
@@ -107,19 +108,32 @@ def _class_tars(
 ) -> tuple[PartSpan, ...]:
     report = SkipReport(archive.name, found)
     parts: dict[str, PartSpan] = {}
+    stem_of = _stem_of(archive)
     for raw, offset, size in members:
-        named = _CLASS_TAR(raw)
-        if not named:
-            report.skip(Finding("name", "", "not the tar of a class, n########.tar"), raw, offset)
+        stem = stem_of(raw)
+        if not stem:
+            why = "not a tar that the edition knows" if archive.inner else "not the tar of a class, n########.tar"
+            report.skip(Finding("name", "", why), raw, offset)
             continue
-        wnid = named[1].decode("ascii")
-        if wnid in parts:
-            where = f"data at bytes {parts[wnid].start} and {offset}"
-            raise ArchiveRefused(f"class {wnid} has two tars", seen=where, fix="fetch the archive again")
-        parts[wnid] = PartSpan(wnid, wnid, offset, offset + size, is_slice=False)
-        on_part(parts[wnid])
+        if stem in parts:
+            where = f"data at bytes {parts[stem].start} and {offset}"
+            raise ArchiveRefused(f"class {stem} has two tars", seen=where, fix="fetch the archive again")
+        parts[stem] = PartSpan(stem, "" if archive.inner else stem, offset, offset + size, is_slice=False)
+        on_part(parts[stem])
     report.close()
     return tuple(parts.values())
+
+
+def _stem_of(archive: Archive) -> Callable[[bytes], str]:
+    """Give what tells the stem of an inner tar by the raw name of a member, "" for any other member."""
+    pattern = re.compile(rb"(?:\./)?(?:[A-Za-z0-9_]+/)?(" + archive.inner.encode("ascii") + rb")\.tar")
+    match = pattern.fullmatch if archive.inner else _CLASS_TAR
+
+    def stem(raw: bytes) -> str:
+        named = match(raw)
+        return named[1].decode("ascii") if named else ""
+
+    return stem
 
 
 class _Runs:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from kilotar.errors import LayoutRefused, SettingsDiffer
-from kilotar.model.edition import ArchiveRole
+from kilotar.errors import LayoutRefused, SettingsDiffer, UsageError
+from kilotar.model.edition import ArchiveRole, Edition
+from kilotar.parse.remote import Remote
 from kilotar.plan.recipe import Recipe
 from kilotar.plan.steps import Step
-from kilotar.sinks.base import DataclassLike, Sink, as_shards, check_needs, find_sink, parse_options
+from kilotar.sinks.base import DataclassLike, Sink, as_shards, check_needs, find_sink, find_sinks, parse_options
 from kilotar.store.manifest import Manifest, read_manifest
 from kilotar.store.workspace import Workspace
 from kilotar.work.gathering import Gatherer
@@ -36,9 +37,14 @@ def plan_outputs(request: Request, surveyed: Survey, workspace: Workspace) -> tu
     return tuple(_plan_output(request, name, surveyed, workspace) for name in dict.fromkeys(request.formats))
 
 
-def with_boxes(request: Request) -> Request:
-    """Give a request that asks for boxes where one of its formats is made of them. Raises UsageError."""
-    return replace(request, boxes=request.boxes or any(find_sink(name).ABOUT.boxes for name in request.formats))
+def with_boxes(request: Request, edition: Edition) -> Request:
+    """Give a request that asks for boxes where one of its formats, or all there is to say, is made of them.
+
+    Raises: UsageError.
+    """
+    abouts = [find_sink(name).ABOUT for name in request.formats]
+    are_needed = any(about.boxes or (about.shards and edition.is_detection) for about in abouts)
+    return replace(request, boxes=request.boxes or are_needed)
 
 
 def _refuse_without_boxes(request: Request, surveyed: Survey) -> None:
@@ -55,6 +61,10 @@ def _refuse_without_boxes(request: Request, surveyed: Survey) -> None:
 def _plan_output(request: Request, name: str, surveyed: Survey, workspace: Workspace) -> Output:
     sink = find_sink(name)
     check_needs(sink)
+    _refuse_without_classes(sink, surveyed)
+    remote = request.out if isinstance(request.out, Remote) else None
+    if remote is not None:
+        _refuse_tree(sink, remote)
     options = parse_options(sink, request.options_of(name))
     about = sink.ABOUT
     recipe = Recipe(
@@ -68,16 +78,43 @@ def _plan_output(request: Request, name: str, surveyed: Survey, workspace: Works
         boxes=surveyed.box_sources(unverified=request.unverified) if _takes_boxes(sink) else (),
         edition_sha256=edition_sha256(surveyed.edition),
     )
-    folder = Path(request.out).absolute() if request.out else (workspace.root / about.folder)
     facts = workspace.export(name)
-    stored = refuse_other_recipe(facts, recipe, folder)
+    folder = _folder(request, workspace, about.folder, recipe)
+    stored = refuse_other_recipe(facts, recipe, remote or folder)
     manifest = read_manifest(facts) if stored else None
     if manifest is not None and not request.unverified:
         _refuse_let_in(manifest, surveyed, folder, facts)
     sharding = plan_shards(sink, options, surveyed)
     steps = sharding.steps() if sharding else _steps(surveyed, sink)
-    output = Output(sink, options, recipe, folder, facts, steps, manifest, len(steps), sharding)
+    output = Output(sink, options, recipe, folder, facts, steps, manifest, len(steps), sharding, remote)
     return output if output.is_there(workspace) else replace(output, manifest=None)
+
+
+def _folder(request: Request, workspace: Workspace, usual: str, recipe: Recipe) -> Path:
+    """Give where an output will stand, or where the files of one that will stand elsewhere are made."""
+    if isinstance(request.out, Remote):
+        return workspace.spool(recipe.plan_id)
+    return Path(request.out).absolute() if request.out else workspace.root / usual
+
+
+def _refuse_tree(sink: Sink, remote: Remote) -> None:
+    if not sink.ABOUT.shards:
+        able = ", ".join(other.ABOUT.name for other in find_sinks() if other.ABOUT.shards)
+        raise UsageError(
+            f"format {sink.ABOUT.name} cannot be written to {remote.scheme}://",
+            seen="one object an image would be 1.3 million requests, and as many for each epoch",
+            fix=f"take a format of shards: {able}",
+        )
+
+
+def _refuse_without_classes(sink: Sink, surveyed: Survey) -> None:
+    if surveyed.edition.is_detection and not sink.ABOUT.detection:
+        able = ", ".join(other.ABOUT.name for other in find_sinks() if other.ABOUT.detection)
+        raise UsageError(
+            f"format {sink.ABOUT.name} is for images of one class each",
+            seen=f"those of {surveyed.edition.name} have boxes of many",
+            fix=f"take one of: {able}",
+        )
 
 
 def _refuse_let_in(manifest: Manifest, surveyed: Survey, folder: Path, facts: Path) -> None:

@@ -50,9 +50,9 @@ def prepare(request: Request, emit: Emit = ignore) -> Report:
     started, emit = time.monotonic(), one_by_one(emit)
     for name in request.formats:
         parse_options(find_sink(name), request.options_of(name))  # a wrong word is told before anything is made
-    request = with_boxes(request)
     workspace = Workspace(request.root)
     edition = edition_for(request, workspace)
+    request = with_boxes(request, edition)
     settled = settle(request, edition, workspace)
     workspace.create()
     with (
@@ -79,7 +79,8 @@ def prepare(request: Request, emit: Emit = ignore) -> Report:
 
 def plan(request: Request, emit: Emit = ignore) -> Forecast:
     """Say what `prepare` would do and need; nothing is changed. Raises as `prepare`, but for terms and space."""
-    request, edition = with_boxes(request), edition_for(request, Workspace(request.root))
+    edition = edition_for(request, Workspace(request.root))
+    request = with_boxes(request, edition)
     with _untouched(request.root) as workspace:
         inputs = _look(request, workspace, edition, emit)
         surveyed = survey(request, edition, workspace, inputs, emit).foreseen()
@@ -89,7 +90,8 @@ def plan(request: Request, emit: Emit = ignore) -> Forecast:
 
 def why(request: Request, emit: Emit = ignore) -> tuple[WhyRow, ...]:
     """Give every step with what `prepare` would do with it, and the reason; nothing is changed. Raises as `plan`."""
-    request, edition = with_boxes(request), edition_for(request, Workspace(request.root))
+    edition = edition_for(request, Workspace(request.root))
+    request = with_boxes(request, edition)
     rows: list[WhyRow] = []
     with _untouched(request.root) as workspace:
         inputs = _look(request, workspace, edition, emit)
@@ -139,7 +141,8 @@ def _make_all(
     for number in range(len(outputs)):
         output = outputs[number]
         is_unplanned = output.manifest is None and output.sink.ABOUT.shards and output.sharding is None
-        if is_unplanned and not can_be_early(output, surveyed):
+        must_be_proved = output.manifest is None and output.remote is not None  # nothing can be taken back there
+        if must_be_proved or (is_unplanned and not can_be_early(output, surveyed)):
             surveyed = fetch_archives(surveyed, inputs, emit)  # which sample stands where is known with the last header
             outputs = plan_outputs(request, surveyed, workspace)
             output = outputs[number]

@@ -18,6 +18,7 @@ from kilotar.store.manifest import manifest_sha256
 from kilotar.store.workspace import Workspace
 from kilotar.work.completing import findings_of
 from kilotar.work.counts import count_findings, expected_images
+from kilotar.work.coverage import COVERAGE
 from kilotar.work.gathering import Gatherer
 from kilotar.work.inputs import Inputs
 from kilotar.work.labels import prove_labels
@@ -51,7 +52,9 @@ def report_run(
     splits = tuple(_split_fact(surveyed, table) for table in tables)
     counts = count_findings(surveyed, tables)
     recorded = [finding for output in outputs for finding in findings_of(output.recorded(workspace))]
-    findings = dict.fromkeys((*surveyed.findings, *recorded, *found, *counts))
+    manifests = (output.manifest for output in outputs if output.manifest)
+    coverage = [one for manifest in manifests for one in manifest.findings if one.kind == COVERAGE]
+    findings = dict.fromkeys((*surveyed.findings, *recorded, *found, *counts, *coverage))
     archives = tuple(inputs.fact(archive.local.name) for archive in surveyed.archives)
     facts = tuple(_output_fact(now, then, workspace) for now, then in zip(outputs, before, strict=True))
     kept = bool(facts) and all(fact.outcome is Outcome.KEPT for fact in facts)
