@@ -85,8 +85,9 @@ def read_files(folder: Path, shards_of: ShardsOf, read_shard: ReadShard) -> File
         for name, count, facts in shards:
             yield f"{split}/{name}", _rows(inside / name, split, partial(listed.take, first), read_shard, count, facts)
             first += count
-        if next(listed.take(first, 1), None) is not None:
-            raise LayoutRefused(f"{inside / NAMES} names more images than there are", seen=f"{first} samples")
+        with refusing(inside / NAMES):
+            if next(listed.take(first, 1), None) is not None:
+                raise LayoutRefused(f"{inside / NAMES} names more images than there are", seen=f"{first} samples")
     if not found:
         raise LayoutRefused(f"{folder} holds no shards", seen="there is no index.json in train, val or test")
 

@@ -42,10 +42,11 @@ def refusing(path: Path) -> Iterator[None]:
 def read_json(path: Path) -> Any:
     """Give the content of a small JSON file. Raises LayoutRefused, MachineError."""
     with refusing(path), path.open("rb") as file:
-        text = file.read(_LARGEST_JSON_BYTES + 1)
-        if len(text) > _LARGEST_JSON_BYTES:
-            raise ValueError(f"more than {_LARGEST_JSON_BYTES:,} bytes")
-        return json.loads(text)
+        size_bytes = file.seek(0, 2)
+        if size_bytes > _LARGEST_JSON_BYTES:
+            raise ValueError(f"{size_bytes:,} bytes, more than {_LARGEST_JSON_BYTES:,}")
+        file.seek(0)
+        return json.loads(file.read(size_bytes))
 
 
 def plain_name(name: object) -> str:
