@@ -99,6 +99,9 @@ The .torrent could not be had from the site nor from the swarm. Save it with a b
     "E-CLIENT": """
 The download program that `--client` names ended or did not answer; its own words are in the message. Leave `--client`
 out to use the built-in one.""",
+    "E-STORE": """
+A store of objects did not answer, or refused: there is no such bucket, the credentials have not the right to put and
+get objects, or the bucket lies in another region. What was put counts; the same command goes on from there.""",
     "E-BUG": """
 Run it again with `--debug`, and report what it prints.""",
 }

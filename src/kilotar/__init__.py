@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kilotar.model.checkup import Checkup
     from kilotar.model.edition import Edition, Synset
     from kilotar.model.report import Forecast, Report, Status, WhyRow
+    from kilotar.parse.remote import Remote
     from kilotar.sinks.base import Sink
     from kilotar.sources.http.options import HttpOptions
     from kilotar.work.dataset import Dataset
@@ -38,6 +39,7 @@ __all__ = [
     "get",
     "index",
     "open",
+    "place",
     "plan",
     "prepare",
     "repair",
@@ -83,7 +85,7 @@ class Wish(TypedDict, total=False):
     accept_terms: bool
     jobs: int
     options: tuple[tuple[str, str, str], ...]
-    out: Path | None
+    out: Path | Remote | None
     link: str
     sync: bool
 
@@ -344,6 +346,19 @@ def find_sinks() -> tuple[Sink, ...]:
     return base.find_sinks()
 
 
+def place(out: Path | str, *, endpoint: str = "") -> Path | Remote:
+    """Give where an output may go: a folder; or `s3://`, `gs://`, `az://` and what fsspec knows, as `out` of a wish.
+
+    Args:
+        endpoint: address of the server of `s3://` or `az://`, where it is not the store's own.
+    Raises: UsageError, also for an address that holds a key or a password, which it does not repeat.
+    """
+    from kilotar.parse.remote import parse_place
+
+    found = parse_place(str(out), endpoint) if isinstance(out, str) or endpoint else out
+    return found.expanduser() if isinstance(found, Path) else found
+
+
 def _path(root: Path | str) -> Path:
     return Path(root).expanduser()
 
@@ -355,5 +370,5 @@ def _request(root: Path | str, wish: Wish) -> Request:
     if source := wish.get("source"):
         wish["source"] = _path(source)
     if out := wish.get("out"):
-        wish["out"] = _path(out)
+        wish["out"] = place(out) if isinstance(out, Path | str) else out
     return Request(_path(root), **wish)

@@ -32,7 +32,8 @@
     │   ├── NoPeers            E-PEERS     4
     │   ├── HttpFailed         E-HTTP      4
     │   ├── MetadataMissing    E-METADATA  4
-    │   └── ClientFailed       E-CLIENT    4
+    │   ├── ClientFailed       E-CLIENT    4
+    │   └── StoreFailed        E-STORE     4
     └── OurError               E-BUG       1
 
 Rules guarded here: a code never changes its meaning; each class has one exit code; a message says what failed,
@@ -73,6 +74,7 @@ __all__ = [
     "ReadOnly",
     "SettingsDiffer",
     "StorageFailed",
+    "StoreFailed",
     "TheirError",
     "TorrentRefused",
     "UsageError",
@@ -299,6 +301,12 @@ class ClientFailed(NetworkError):
     """An external download program ended, or did not answer."""
 
     code, exit_code = "E-CLIENT", 4
+
+
+class StoreFailed(NetworkError):
+    """A store of objects could not be reached, or refused what was asked: no such bucket, no right, another region."""
+
+    code, exit_code = "E-STORE", 4
 
 
 class OurError(KilotarError):

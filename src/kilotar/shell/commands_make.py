@@ -74,7 +74,7 @@ def ask_library(verb: Callable[..., V], root: Path, wanted: Wanted, network: Net
         accept_terms=wanted.accept_terms,
         jobs=wanted.jobs,
         options=wanted.options(),
-        out=wanted.out,
+        out=kilotar.place(wanted.out, endpoint=wanted.endpoint) if wanted.out or wanted.endpoint else None,
         link=wanted.link,
         on_event=emit,
     )

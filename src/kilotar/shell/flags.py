@@ -86,8 +86,11 @@ class Wanted:
     option: tuple[str, ...] = ()
     """An option of a format, as FORMAT.NAME=WORD; may be repeated."""
 
-    out: Path | None = None
-    """Write the output there instead of below ROOT."""
+    out: str = ""
+    """Write the output there instead of below ROOT: a folder, or s3://, gs://, az:// and what fsspec knows."""
+
+    endpoint: str = ""
+    """Address of the server of --out s3:// or az://, if it is not the store's own."""
 
     link: Literal["auto", "never"] = "auto"
     """Whether a second tree may be hard links of the first."""

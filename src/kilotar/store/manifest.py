@@ -17,7 +17,7 @@ import msgspec
 
 from kilotar.errors import LayoutRefused, storage_error
 from kilotar.events import Finding
-from kilotar.model.seams import Written
+from kilotar.model.seams import OutFolder, Written
 from kilotar.plan.worlds import ShardSet
 from kilotar.store.files import file_sha256, publish, read_file
 
@@ -114,17 +114,17 @@ def write_manifest(folder: Path, manifest: Manifest) -> str:
     return publish(folder / MANIFEST, [_encode(manifest)]).sha256
 
 
-def carry_manifest(facts: Path, folder: Path, manifest: Manifest) -> None:
+def carry_manifest(facts: Path, out: OutFolder, manifest: Manifest) -> None:
     """Publish both files in the output's own folder, `kilotar-manifest.json` last; `files.tsv` stands. Idempotent.
 
-    Raises: MachineError.
+    Raises: MachineError; what the folder of an output elsewhere raises.
     """
     try:
         with open(facts / FILES, "rb") as lines:
-            publish(folder / OWN_FILES, iter(partial(lines.read, _COPY_BYTES), b""))
+            out.publish(OWN_FILES, iter(partial(lines.read, _COPY_BYTES), b""))
     except OSError as error:
         raise storage_error(error, f"read {facts / FILES}") from error
-    publish(folder / OWN_MANIFEST, [_encode(manifest)])
+    out.publish(OWN_MANIFEST, [_encode(manifest)])
 
 
 def _encode(manifest: Manifest) -> bytes:

@@ -101,6 +101,10 @@ class Workspace:
     def journal(self, plan_id: str) -> Path:
         return self.state / "journal" / f"{plan_id}.jsonl"
 
+    def spool(self, plan_id: str) -> Path:
+        """Give where files of an output that will stand elsewhere are made."""
+        return self.state / "uploads" / plan_id[:12]
+
     def export(self, name: str) -> Path:
         """Give the folder of facts of an output. Raises UsageError for a name that is no name."""
         if not _NAME.fullmatch(name):

@@ -42,7 +42,7 @@ def forecast_run(
 
     Raises: MachineError.
     """
-    place = Path(request.out or workspace.root)
+    place = request.out if isinstance(request.out, Path) else workspace.root
     rate = measure_disk(nearest_folder(place)) if measure else ASSUMED_RATE
     every = _count(surveyed)
     trees = list(finished_trees(workspace))

@@ -149,7 +149,7 @@ class Making:
         if self._early is not None:
             return self._early.write(key, self._staging.folder)
         if self._output.sharding is not None:
-            return partial(self._output.sharding.write, key, self._staging.folder)
+            return partial(self._output.write_shard, key, self._staging.folder)
         archive, span = self._parts[key]
         place, staging = self._output.sink.place, self._staging
         task = archive.task(span, self._setting.survey.chosen)

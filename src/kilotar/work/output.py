@@ -13,15 +13,18 @@ from pathlib import Path
 
 import msgspec
 
-from kilotar.errors import LayoutRefused, SettingsDiffer, storage_error
+from kilotar.errors import LayoutRefused, OurError, SettingsDiffer, storage_error
 from kilotar.model.sample import Extent, Sample, Split
-from kilotar.model.seams import Annotation
+from kilotar.model.seams import Annotation, OutFolder, Written
+from kilotar.parse.remote import Remote
 from kilotar.plan.recipe import Recipe
 from kilotar.plan.steps import Reason, Step, StepDone, todo
 from kilotar.sinks.base import DataclassLike, Sink
-from kilotar.store.files import publish, read_file
+from kilotar.store.files import Folder, publish, read_file
 from kilotar.store.journal import Journal, read_journal
 from kilotar.store.manifest import MANIFEST, Manifest
+from kilotar.store.objects import open_store
+from kilotar.store.remote_folder import RemoteFolder, RemoteStaging
 from kilotar.store.staging import Staging
 from kilotar.store.workspace import Workspace
 from kilotar.work.repair import stands
@@ -41,12 +44,16 @@ __all__ = [
 
 
 class StoredPlan(msgspec.Struct, frozen=True):
-    """`plan.json`: the recipe in words, its id, where the output stands, and how many steps it has."""
+    """`plan.json`: the recipe in words, its id, where the output stands, and how many steps it has.
+
+    `folder` is the address of an output that is elsewhere; `endpoint` the one that was given with it.
+    """
 
     plan_id: str
     folder: str
     steps: int
     recipe: Recipe
+    endpoint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +63,13 @@ class Output:
     Attributes:
         sink, options: the format and its choices.
         recipe:  what was asked.
-        folder:  where it will stand.
+        folder:  where it will stand; of one that will stand elsewhere, where its files are made.
         facts:   folder of its plan, list of files and manifest.
         steps:   all of them.
         manifest: of the complete output, None while it is not.
         planned_steps: how many steps there are, also where `steps` were not read back.
         sharding: the plan of its shards, None for an output of single files, or where it was not read back.
+        remote:  where it will stand if that is no folder of this machine.
     """
 
     sink: Sink
@@ -73,14 +81,45 @@ class Output:
     manifest: Manifest | None
     planned_steps: int
     sharding: Sharding | None = None
+    remote: Remote | None = None
 
     @property
     def name(self) -> str:
         return self.sink.ABOUT.name
 
     @property
+    def where(self) -> str:
+        """Folder or address, in words."""
+        return str(self.remote or self.folder)
+
+    @property
     def staging(self) -> Staging:
+        if self.remote is not None:
+            return RemoteStaging(open_store(self.remote), self.where, self.folder, self.recipe.plan_id)
         return Staging(self.folder, self.recipe.plan_id)
+
+    def out_folder(self) -> OutFolder:
+        """Give what takes files of this output. Raises as `kilotar.store.objects.open_store`."""
+        return Folder(self.folder) if self.remote is None else RemoteFolder(open_store(self.remote), self.folder)
+
+    def holds(self, file: Written) -> bool:
+        """Tell whether a file of this length stands in it. Raises MachineError, StoreFailed."""
+        if self.remote is None:
+            return stands(f"{self.folder}/{file.path}", file.size_bytes)  # a Path would cost more than the look
+        return RemoteFolder(open_store(self.remote), self.folder).holds(file)
+
+    def write_shard(self, key: str, folder: Path) -> StepDone:
+        """Write a shard of a planned output below a folder; or elsewhere, by way of that folder.
+
+        Raises: as `Sharding.write`; StoreFailed, DecisionNeeded.
+        """
+        if self.sharding is None:
+            raise OurError(f"the shards of {self.name} are not planned")
+        done = self.sharding.write(key, folder)
+        if self.remote is not None:
+            file = Written(done.folder, done.written_bytes, done.listing_sha256)
+            RemoteFolder(open_store(self.remote), folder).send(file)
+        return done
 
     def top_names(self) -> frozenset[str]:
         """Give the names in the output's folder that its images and XML, or its shards, will take."""
@@ -133,7 +172,8 @@ class Output:
             self.facts.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise storage_error(error, f"make the folder {self.facts}") from error
-        stored = StoredPlan(self.recipe.plan_id, str(self.folder), len(self.steps), self.recipe)
+        endpoint = self.remote.endpoint if self.remote else ""
+        stored = StoredPlan(self.recipe.plan_id, self.where, len(self.steps), self.recipe, endpoint)
         publish(self.facts / "plan.json", [msgspec.json.format(msgspec.json.encode(stored), indent=1)])
 
     def journal(self, workspace: Workspace) -> Journal[StepDone]:
@@ -145,6 +185,8 @@ class Output:
 
     def is_there(self, workspace: Workspace) -> bool:
         """Tell whether the folders that hold its recorded files still stand; single files are for `verify` to miss."""
+        if self.remote is not None:
+            return True  # its journal is believed; what is gone there is for `verify` to miss
         tops = {record.folder.partition("/")[0] for record in self.recorded(workspace) if record.folder}
         return all(os.path.lexists(self.folder / top) for top in tops)
 
@@ -160,9 +202,9 @@ class Output:
         """Look whether the files of a recorded step can still be there, without reading them.
 
         While they are staged, a folder that one step alone fills must hold as many entries as were recorded. Once they
-        stand at their final place nothing is asked: every file is looked at before the manifest, and mended.
+        stand at their final place, or in a store, nothing is asked: each is looked at before the manifest, and mended.
         """
-        if self.manifest is not None or not record.folder:
+        if self.manifest is not None or not record.folder or self.remote is not None:
             return Reason.RECORDED
         if record.source and record.source not in trusted:
             return Reason.OTHER_SOURCE
@@ -193,7 +235,7 @@ def read_stored_plan(facts: Path) -> StoredPlan | None:
         raise LayoutRefused(f"{facts}/plan.json cannot be read", seen=str(error)) from error
 
 
-def refuse_other_recipe(facts: Path, recipe: Recipe, folder: Path) -> StoredPlan | None:
+def refuse_other_recipe(facts: Path, recipe: Recipe, folder: Path | Remote) -> StoredPlan | None:
     """Give the stored plan of an output where it is the same recipe in the same folder, None where there is none.
 
     Raises: SettingsDiffer naming every difference.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kilotar.parse.remote import parse_place
 from kilotar.plan.steps import Step
 from kilotar.sinks.base import find_sink, parse_options
 from kilotar.store.manifest import read_manifest
@@ -22,7 +23,9 @@ def begun_output(name: str, workspace: Workspace) -> Output | None:
     sink = find_sink(name)
     options = parse_options(sink, stored.recipe.options)
     steps: tuple[Step, ...] = ()
-    return Output(sink, options, stored.recipe, Path(stored.folder), facts, steps, read_manifest(facts), stored.steps)
+    place = parse_place(stored.folder, stored.endpoint)
+    folder, remote = (place, None) if isinstance(place, Path) else (workspace.spool(stored.plan_id), place)
+    return Output(sink, options, stored.recipe, folder, facts, steps, read_manifest(facts), stored.steps, remote=remote)
 
 
 def begun_outputs(workspace: Workspace) -> tuple[Output, ...]:

@@ -16,6 +16,7 @@ from kilotar.plan.recipe import Recipe
 from kilotar.plan.steps import Step
 from kilotar.sinks.base import DataclassLike, Sink, as_shards, check_needs, find_sink, find_sinks, parse_options
 from kilotar.store.manifest import Manifest, read_manifest
+from kilotar.store.objects import open_store
 from kilotar.store.workspace import Workspace
 from kilotar.work.gathering import Gatherer
 from kilotar.work.labels import edition_sha256
@@ -64,7 +65,7 @@ def _plan_output(request: Request, name: str, surveyed: Survey, workspace: Works
     _refuse_without_classes(sink, surveyed)
     remote = request.out if isinstance(request.out, Remote) else None
     if remote is not None:
-        _refuse_tree(sink, remote)
+        _refuse_remote(sink, remote)
     options = parse_options(sink, request.options_of(name))
     about = sink.ABOUT
     recipe = Recipe(
@@ -97,7 +98,8 @@ def _folder(request: Request, workspace: Workspace, usual: str, recipe: Recipe) 
     return Path(request.out).absolute() if request.out else workspace.root / usual
 
 
-def _refuse_tree(sink: Sink, remote: Remote) -> None:
+def _refuse_remote(sink: Sink, remote: Remote) -> None:
+    open_store(remote)
     if not sink.ABOUT.shards:
         able = ", ".join(other.ABOUT.name for other in find_sinks() if other.ABOUT.shards)
         raise UsageError(

@@ -84,7 +84,7 @@ def report_run(
 def _next_steps(workspace: Workspace, outputs: Sequence[Output]) -> tuple[str, ...]:
     steps = [f"kilotar verify {workspace.root}"]
     for output in outputs:
-        if output.sink.ABOUT.snippet:
+        if output.sink.ABOUT.snippet and output.remote is None:
             steps.append(output.sink.ABOUT.snippet.format(folder=output.folder))
     return (*steps, f'kilotar.open("{workspace.root}", "train")[0].read()')
 
@@ -110,7 +110,7 @@ def _output_fact(now: Output, then: Output, workspace: Workspace) -> OutputFact:
     was_complete = then.manifest is not None
     return OutputFact(
         name=now.name,
-        folder=str(now.folder),
+        folder=now.where,
         outcome=Outcome.KEPT if was_complete else Outcome.DONE,
         files=manifest.files if manifest else 0,
         images=manifest.images if manifest else 0,

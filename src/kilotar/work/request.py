@@ -12,6 +12,7 @@ from kilotar.errors import UsageError
 from kilotar.model.edition import Archive
 from kilotar.model.profile import ClientOptions
 from kilotar.model.sample import Split
+from kilotar.parse.remote import Remote
 from kilotar.sources.http.options import HttpOptions
 
 __all__ = ["Fetching", "Request"]
@@ -83,7 +84,7 @@ class Request:
         accept_terms: whether the person accepts the edition's terms of use.
         jobs:     threads, 0 for as many as help.
         options:  (format, option, word).
-        out:      folder of the output instead of the one below the root; for a single format.
+        out:      folder of the output instead of the one below the root, or where else; for a single format.
         link:     "auto" links a second tree to the first where the file system can; "never" copies.
         sync:     False leaves out the syncs of images, for throw-away disks and benches: a power cut may then cost the
             output.
@@ -101,14 +102,14 @@ class Request:
     accept_terms: bool = False
     jobs: int = 0
     options: tuple[tuple[str, str, str], ...] = ()
-    out: Path | None = None
+    out: Path | Remote | None = None
     link: str = "auto"
     sync: bool = True
 
     def __post_init__(self) -> None:
         """Raises: UsageError."""
         for path in (self.root, self.source, self.out):
-            _check_text(path)
+            _check_text(path if isinstance(path, Path) else None)
         if not self.formats:
             raise UsageError("no format was asked for", fix="kilotar formats lists them")
         if self.out is not None and len(self.formats) != 1:

@@ -65,7 +65,7 @@ def _state(output: Output, workspace: Workspace) -> OutputState:
     done = output.planned_steps if complete else len({record.key for record in output.recorded(workspace)})
     return OutputState(
         name=output.name,
-        folder=str(output.folder),
+        folder=output.where,
         plan_id=output.recipe.plan_id,
         steps_done=done,
         steps=output.planned_steps,

@@ -1,0 +1,126 @@
+"""An output in a store of objects: files are made in a spool on this disk, put once, and dropped here.
+
+Rules guarded: a prefix belongs to one plan, claimed by the first object that is put there (`kilotar-plan.json`, on
+condition that there is none), so that no two plans mix and no put can meet another of ours; what lies in the spool is
+of this run alone and never believed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from kilotar.errors import SettingsDiffer, storage_error
+from kilotar.model.seams import Written
+from kilotar.store.files import Folder
+from kilotar.store.objects import ObjectStore, put_once
+from kilotar.store.staging import Staging
+
+__all__ = ["CLAIM", "RemoteFolder", "RemoteStaging"]
+
+CLAIM = "kilotar-plan.json"
+_MOST_CLAIM_BYTES = 4096
+
+
+class RemoteFolder:
+    """A folder of a store as sinks see it (`kilotar.model.seams.OutFolder`): whole objects by relative path.
+
+    Args:
+        store: gets the files.
+        spool: folder of this disk in which they are made.
+    """
+
+    def __init__(self, store: ObjectStore, spool: Path) -> None:
+        self._store = store
+        self._spool = spool
+
+    def publish(self, path: str, chunks: Iterable[bytes | memoryview]) -> Written:
+        """Put one object; another of that name is kept if it is the same, and refused if not.
+
+        Raises: MachineError, StoreFailed, DecisionNeeded.
+        """
+        return self.send(Folder(self._spool).publish(path, chunks))
+
+    def send(self, file: Written) -> Written:
+        """Put a file that was made in the spool, and drop it there. Raises as `publish`."""
+        made = self._spool / file.path
+        try:
+            put_once(self._store, made, file)
+        finally:
+            _drop(made)
+        return file
+
+    def read(self, path: str, offset: int, size_bytes: int) -> bytes:
+        """Give bytes of an object; fewer where it ends before. Raises: StoreFailed."""
+        return self._store.read(path, offset, size_bytes)
+
+    def holds(self, file: Written) -> bool:
+        """Tell whether an object of this length, and of this digest where the store knows it, has this name."""
+        found = self._store.look(file.path)
+        return found is not None and not found.differs_from(file)
+
+
+class RemoteStaging(Staging):
+    """The spool in the place of a staging folder: nothing is to be synced or moved, all is put by then.
+
+    Args:
+        store:   of the output.
+        where:   its address, for messages.
+        spool:   folder of this disk.
+        plan_id: of the output.
+    """
+
+    def __init__(self, store: ObjectStore, where: str, spool: Path, plan_id: str) -> None:
+        super().__init__(spool, plan_id)
+        self._store, self._where, self._plan_id = store, where, plan_id
+        self.folder = spool
+
+    def open(self, *, swept: bool = False) -> None:
+        """Empty the spool, and claim the prefix. Raises MachineError, StoreFailed, SettingsDiffer."""
+        try:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise storage_error(error, f"make the folder {self.folder}") from error
+        claim = f'{{"plan_id": "{self._plan_id}"}}\n'.encode()
+        if not self._is_claimed(claim):
+            RemoteFolder(self._store, self.folder).publish(CLAIM, [claim])
+
+    def _is_claimed(self, claim: bytes) -> bool:
+        found = self._store.look(CLAIM)
+        if found is None:
+            return False
+        there = self._store.read(CLAIM, 0, min(found.size_bytes, _MOST_CLAIM_BYTES))
+        if there != claim:
+            raise SettingsDiffer(
+                f"{self._where} holds another output",
+                seen=f"{CLAIM} there: {there[:80].decode('ascii', 'replace').strip()}; ours: {self._plan_id}",
+                fix="give --out another prefix, or the settings of that output; or remove what is there",
+            )
+        return True
+
+    def sync(self) -> None:
+        """What is put is durable."""
+
+    def refuse_taken(self, names: frozenset[str]) -> None:
+        """Names are looked at one by one, when they are put."""
+
+    def move_into_place(self) -> None:
+        """Objects stand in their place; the spool is empty and goes. Raises MachineError."""
+        try:
+            shutil.rmtree(self.folder)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise storage_error(error, f"remove {self.folder}") from error
+
+
+def _drop(file: Path) -> None:
+    try:
+        os.unlink(file)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise storage_error(error, f"remove {file}") from error
