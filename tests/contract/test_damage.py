@@ -1,4 +1,4 @@
-"""What a format's reader makes of files that somebody cut, changed or forged: a refusal of our tree, in little memory."""
+"""What a reader makes of files that somebody cut, changed or forged: a refusal of our tree, in little memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.doubles.collections import make_small
 from tests.doubles.folders import lay
 
 MOST_BYTES = 48 << 20  # what a reader may hold of files of some kB
-MAPPED = ("lmdb", "hdf5", "lance")  # their libraries map files and may die of damage: read in a process of its own
+MAPPED = ("lmdb", "h5py", "lance")  # their libraries map files and may die of damage
 
 Spoil = Callable[[bytes, Random], bytes]
 

@@ -11,7 +11,7 @@ import enum
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -22,13 +22,13 @@ from kilotar.model.edition import Edition
 from kilotar.model.report import ArchiveFact, OutputFact, Report
 from kilotar.model.seams import Written
 from kilotar.pixels import OddNames
-from kilotar.store.files import file_sha256
 from kilotar.store.lock import hold_lock
 from kilotar.store.manifest import Manifest, manifest_sha256, walk_files
 from kilotar.store.workspace import Workspace
 from kilotar.work.archive_check import archive_batches, check_archives
 from kilotar.work.deep import deep_check, file_batches
 from kilotar.work.ending import telling_end
+from kilotar.work.file_check import CHUNK_FILES, FileCheck, digest, measure
 from kilotar.work.labels import prove_labels
 from kilotar.work.mending import mend_output
 from kilotar.work.output import Output
@@ -39,8 +39,6 @@ from kilotar.work.spread import spread
 
 __all__ = ["Level", "parse_level", "verify"]
 
-_CHUNK_FILES = 512
-_Look = Callable[[Path, Written], Finding | None]
 _IMAGE_ENDINGS = (".JPEG", ".jpeg", ".jpg", ".JPG", ".png")
 
 
@@ -127,10 +125,10 @@ class _Check:
         if manifest.label_table_sha256 != prove_labels(self._edition).table_sha256:
             yield Finding("labels", output.name, f"made with other labels than edition {self._edition.name} has now")
         folders: Counter[str] = Counter()
-        look = _measure if self._level is Level.QUICK else _digest
+        look = measure if self._level is Level.QUICK else digest
         files = _counting(walk_files(output.facts, manifest), folders)
-        chunks = iter(lambda: tuple(islice(files, _CHUNK_FILES)), ())
-        work = (_Chunk(output, chunk, look) for chunk in chunks)
+        chunks = iter(lambda: tuple(islice(files, CHUNK_FILES)), ())
+        work = (FileCheck(output.folder, chunk, look) for chunk in chunks)
         for found in spread(work, self._jobs, f"verify {output.name}", self._emit):
             yield from found
         yield from _strangers(output, manifest, folders)
@@ -178,49 +176,6 @@ class _Check:
         )
         store_report(report, Path(report.path))
         return report
-
-
-class _Chunk:
-    """Some files of an output, to be looked at in a thread."""
-
-    def __init__(self, output: Output, files: tuple[Written, ...], look: _Look) -> None:
-        self._folder, self._name = output.folder, output.name
-        self.files = files
-        self._look = look
-
-    def __call__(self) -> tuple[Finding, ...]:
-        looks = (self._look(self._folder / file.path, file) for file in self.files)
-        return tuple(finding for finding in looks if finding is not None)
-
-
-def _measure(path: Path, file: Written) -> Finding | None:
-    try:
-        found = os.lstat(path).st_size
-    except OSError as error:
-        return _unreadable(error, file)
-    if found == file.size_bytes:
-        return None
-    kind = "truncated" if found < file.size_bytes else "size"
-    return Finding(kind, file.path, f"{found:,} bytes, expected {file.size_bytes:,}")
-
-
-def _digest(path: Path, file: Written) -> Finding | None:
-    finding = _measure(path, file)
-    if finding is not None:
-        return finding
-    try:
-        _, digest = file_sha256(path)
-    except OSError as error:
-        return _unreadable(error, file)
-    if digest == file.sha256:
-        return None
-    return Finding("digest", file.path, f"sha256 {digest[:16]}..., expected {file.sha256[:16]}...")
-
-
-def _unreadable(error: OSError, file: Written) -> Finding:
-    if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return Finding("missing", file.path, f"it is gone; {file.size_bytes:,} bytes")
-    return Finding("unreadable", file.path, f"{error.strerror} (errno {error.errno})")
 
 
 def _counting(files: Iterable[Written], folders: Counter[str]) -> Iterator[Written]:
