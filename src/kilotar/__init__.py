@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kilotar.model.catalogue import SearchResult
     from kilotar.model.checkup import Checkup
     from kilotar.model.edition import Edition, Synset
+    from kilotar.model.pixels import PixelWish
     from kilotar.model.report import Forecast, Report, Status, WhyRow
     from kilotar.parse.remote import Remote
     from kilotar.sinks.base import Sink
@@ -29,6 +30,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Fetching",
     "HttpOptions",
+    "PixelWish",
     "adopt",
     "demo",
     "doctor",
@@ -55,7 +57,11 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())  # a library says 
 OnEvent = Callable[[Event], None]
 
 
-_LAZY = {"Fetching": "kilotar.work.request", "HttpOptions": "kilotar.sources.http.options"}
+_LAZY = {
+    "Fetching": "kilotar.work.request",
+    "HttpOptions": "kilotar.sources.http.options",
+    "PixelWish": "kilotar.model.pixels",
+}
 
 
 def __getattr__(name: str) -> object:
@@ -88,6 +94,7 @@ class Wish(TypedDict, total=False):
     out: Path | Remote | None
     link: str
     sync: bool
+    pixels: PixelWish
 
 
 def prepare(root: Path | str, *, on_event: OnEvent = ignore, **wish: Unpack[Wish]) -> Report:

@@ -3,8 +3,8 @@
 Rules guarded: before anything of the batch is imported, the process is tied to its parent (it is killed when the
 parent dies) and bounded: memory, growth of files (none, but where it is there to write them), no core dump. Each item
 is announced by one byte on a pipe of its own before it begins, so that the parent knows at which one a worker died or
-hangs. Started as a plain script with `python -I`, it never runs the user's `__main__` (as spawn of multiprocessing would) and
-inherits no descriptor.
+hangs. Started as a plain script with `python -I`, it never runs the user's `__main__`, as spawn of multiprocessing
+would, and inherits no descriptor.
 
 Lines of JSON: in `{"function", "common", "items"}`; out `{"at": i, "values": [...]}` after an item that has some, then
 `{"end": n}`, or `{"failed": [type, message]}` where the function itself raised.

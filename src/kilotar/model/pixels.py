@@ -18,7 +18,18 @@ from dataclasses import dataclass, replace
 
 from kilotar.errors import UsageError
 
-__all__ = ["FILTERS", "ODD_QUALITY", "RESIZES", "Geometry", "PixelWish", "Pixels", "parse_resize", "plan_geometry"]
+__all__ = [
+    "AS_PUBLISHED",
+    "FILTERS",
+    "NO_WISH",
+    "ODD_QUALITY",
+    "RESIZES",
+    "Geometry",
+    "PixelWish",
+    "Pixels",
+    "parse_resize",
+    "plan_geometry",
+]
 
 RESIZES = ("short", "max", "box", "crop", "exact")
 FILTERS = ("lanczos", "bicubic", "bilinear", "box")
@@ -95,10 +106,16 @@ class Pixels:
         words.append(f"odd={self.odd or 'keep'}" + (f" quality={ODD_QUALITY}" if self.is_odd_only else ""))
         return " ".join(words)
 
+    def __str__(self) -> str:
+        return self.text or "as published"
+
     @property
     def odd_quality(self) -> int:
         """The quality of odd images that are converted in the size that they have."""
         return ODD_QUALITY if self.is_odd_only else self.quality
+
+
+AS_PUBLISHED = Pixels()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +153,12 @@ class PixelWish:
             filter=self.filter or own.filter,
             odd=self.odd or own.odd or odd,
         )
-        return asked if asked.every else Pixels(odd=asked.odd)  # what has no effect is no part of a recipe
+        if asked.every:
+            return asked
+        return Pixels(odd="convert") if asked.odd == "convert" else Pixels()  # the rest has no effect
+
+
+NO_WISH = PixelWish()
 
 
 def _one_of(what: str, word: str, words: tuple[str, ...]) -> None:

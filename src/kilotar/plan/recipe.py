@@ -11,6 +11,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
 
+from kilotar.model.pixels import AS_PUBLISHED, Pixels
 from kilotar.plan.selection import ALL_IMAGES, Choice
 
 __all__ = ["Recipe", "Source"]
@@ -44,6 +45,8 @@ class Recipe:
         boxes:   the archives with boxes, () where none are wanted.
         edition_sha256: of what the edition says about classes, labels and names; a file of one's own can be edited.
         choice:  which images of these classes.
+        pixels:  what is done to them.
+        recoder: which libraries do it, with their releases; "" where no image is recoded.
     """
 
     edition: str
@@ -56,6 +59,8 @@ class Recipe:
     boxes: tuple[Source, ...] = ()
     edition_sha256: str = ""
     choice: Choice = ALL_IMAGES
+    pixels: Pixels = AS_PUBLISHED
+    recoder: str = ""
 
     @property
     def plan_id(self) -> str:
@@ -77,7 +82,7 @@ class Recipe:
         )
 
 
-_LATER = frozenset(("choice",))
+_LATER = frozenset(("choice", "pixels", "recoder"))
 
 
 def _short(value: object, other: object) -> str:

@@ -26,7 +26,7 @@ from kilotar.store.files import publish, publish_built, read_file
 
 __all__ = ["SpoolFolder", "SpooledPart", "remove_spools"]
 
-_KEY = re.compile(r"[0-9a-z_]{1,60}", re.ASCII)
+_KEY = re.compile(r"[0-9A-Za-z_-]{1,80}", re.ASCII)
 _CRC_BYTES = 8
 _counter = itertools.count()
 

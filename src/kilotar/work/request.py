@@ -10,9 +10,11 @@ from urllib.parse import urlsplit
 
 from kilotar.errors import UsageError
 from kilotar.model.edition import Archive
+from kilotar.model.pixels import NO_WISH, PixelWish
 from kilotar.model.profile import ClientOptions
 from kilotar.model.sample import Split
 from kilotar.parse.remote import Remote
+from kilotar.plan.selection import Selection
 from kilotar.sources.http.options import HttpOptions
 
 __all__ = ["Fetching", "Request"]
@@ -78,6 +80,10 @@ class Request:
         formats:  names of sinks.
         splits:   "train", "val", "test"; () means train and val.
         classes:  words: wnid, named subset, parent, lemma or file; () means all.
+        per_class: training images of each class, 0 for all.
+        fraction: share of the training images of each class, 0 for all.
+        seed:     of these two.
+        images:   file with the names of the images that are wanted; a split of which it names none is whole.
         boxes:    whether boxes and their XML are wanted.
         edition:  name or path of a TOML file; "" means the one that the root was begun with, or ilsvrc2012.
         unverified: whether files that are not the published ones may be used.
@@ -88,6 +94,7 @@ class Request:
         link:     "auto" links a second tree to the first where the file system can; "never" copies.
         sync:     False leaves out the syncs of images, for throw-away disks and benches: a power cut may then cost the
             output.
+        pixels:   what is done to images.
     """
 
     root: Path
@@ -96,6 +103,10 @@ class Request:
     formats: tuple[str, ...] = ("imagefolder",)
     splits: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
+    per_class: int = 0
+    fraction: float = 0.0
+    seed: int = 0
+    images: Path | None = None
     boxes: bool = False
     edition: str = ""
     unverified: bool = False
@@ -105,10 +116,11 @@ class Request:
     out: Path | Remote | None = None
     link: str = "auto"
     sync: bool = True
+    pixels: PixelWish = NO_WISH
 
     def __post_init__(self) -> None:
         """Raises: UsageError."""
-        for path in (self.root, self.source, self.out):
+        for path in (self.root, self.source, self.out, self.images):
             _check_text(path if isinstance(path, Path) else None)
         if not self.formats:
             raise UsageError("no format was asked for", fix="kilotar formats lists them")
@@ -116,6 +128,7 @@ class Request:
             raise UsageError("--out is for one format at a time", seen=f"formats: {', '.join(self.formats)}")
         if self.link not in ("auto", "never"):
             raise UsageError(f"--link is auto or never, not {self.link!r}")
+        Selection(self.per_class, self.fraction)
         if self.jobs < 0:
             raise UsageError(f"--jobs cannot be {self.jobs}")
         unknown = [word for word in self.splits if word not in tuple(Split)]
