@@ -1,0 +1,98 @@
+"""FFCV's own Loader on our files: pictures and labels, through both of its caches and in each of its modes.
+
+It runs in a process of its own: it compiles in threads, which pytest's own use of the compiler does not go with.
+"""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+import kilotar
+from kilotar.editions.tiny import Tiny, make_tiny
+from tests.need import need_module
+
+need_module("ffcv")
+np = need_module("numpy")
+pytestmark = pytest.mark.interop
+MODES = ("jpg", "raw", "proportion")
+SPLITS = ("train", "val", "test")
+SIDE = 48
+LOADING = f"""
+import sys
+import numpy
+from ffcv.fields.decoders import CenterCropRGBImageDecoder, IntDecoder
+from ffcv.loader import Loader, OrderOption
+
+if __name__ == "__main__":
+    found = {{}}
+    for path in sys.argv[2:]:
+        for os_cache in (False, True):
+            pipelines = {{"image": [CenterCropRGBImageDecoder(({SIDE}, {SIDE}), 1.0)], "label": [IntDecoder()]}}
+            loader = Loader(path, 4, 1, os_cache, OrderOption.SEQUENTIAL, drop_last=False, pipelines=pipelines)
+            batches = [(pictures.copy(), labels.copy()) for pictures, labels in loader]
+            found[f"{{path}} {{os_cache}} pictures"] = numpy.concatenate([pictures for pictures, _ in batches])
+            found[f"{{path}} {{os_cache}} labels"] = numpy.concatenate([labels for _, labels in batches]).ravel()
+    numpy.savez(sys.argv[1], **found)
+"""
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    return make_tiny(tmp_path_factory.mktemp("archives"), classes=4, per_class=6, val=9, test=2, flaws=("cmyk", "png"))
+
+
+@pytest.fixture(scope="module")
+def roots(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Make an output of each mode, and a tree of the images as published beside it."""
+    made = {mode: tmp_path_factory.mktemp("made") / mode for mode in MODES}
+    for mode, root in made.items():
+        kilotar.prepare(
+            root,
+            source=tiny.folder,
+            edition=str(tiny.toml),
+            formats=("ffcv", "imagefolder"),
+            splits=SPLITS,
+            options=(("ffcv", "mode", mode), ("ffcv", "page_mib", "2")),
+        )
+    return made
+
+
+@pytest.fixture(scope="module")
+def loaded(roots: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Give what the Loader gives of each file."""
+    folder = tmp_path_factory.mktemp("loaded")
+    (folder / "load.py").write_text(LOADING)
+    paths = [root / "ffcv" / f"{split}.ffcv" for root in roots.values() for split in SPLITS]
+    subprocess.run([sys.executable, folder / "load.py", folder / "found.npz", *paths], check=True, timeout=300)
+    return np.load(folder / "found.npz")
+
+
+def expected(data: bytes) -> Any:
+    """Give what the decoder makes of an image: its middle, resized by averaging."""
+    picture = Image.open(io.BytesIO(data)).convert("RGB")
+    side = min(picture.size)
+    left, top = ((whole - side) // 2 for whole in picture.size)
+    return np.asarray(picture.crop((left, top, left + side, top + side)).resize((SIDE, SIDE), Image.Resampling.BOX))
+
+
+@pytest.mark.parametrize("os_cache", [True, False])
+@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("mode", MODES)
+def test_it_gives_every_picture_under_its_label_complaint_51(
+    mode: str, split: str, os_cache: bool, roots: dict[str, Path], loaded: Any, tiny: Tiny
+) -> None:
+    file = roots[mode] / "ffcv" / f"{split}.ffcv"
+    names = [line.split("\t")[0] for line in file.with_suffix(".names.tsv").read_text().splitlines()]
+    published = {path.name: path.read_bytes() for path in (roots[mode] / split).rglob("*.JPEG")}
+    assert sorted(names) == sorted(published)
+    pictures, labels = loaded[f"{file} {os_cache} pictures"], loaded[f"{file} {os_cache} labels"]
+    for name, picture, label in zip(names, pictures, labels, strict=True):
+        assert label == tiny.truth[name.rpartition(".")[0]].label
+        assert np.abs(picture.astype(float) - expected(published[name])).mean() < 8
