@@ -39,6 +39,11 @@ MOST_PX = 8192  # of a side: beyond any photograph of the set
 ODD_QUALITY = 100  # of odd images that are converted and not resized: as TFDS and tensorflow/models do it
 
 
+def _one_of(what: str, word: str, words: tuple[str, ...]) -> None:
+    if word not in words:
+        raise UsageError(f"{what} is {' or '.join(filter(None, words))}, not {word!r}")
+
+
 @dataclass(frozen=True, slots=True)
 class Pixels:
     """What is done to images; sinks that need decoded pixels give one (`kilotar.sinks.base.pixels_of`).
@@ -159,11 +164,6 @@ class PixelWish:
 
 
 NO_WISH = PixelWish()
-
-
-def _one_of(what: str, word: str, words: tuple[str, ...]) -> None:
-    if word not in words:
-        raise UsageError(f"{what} is {' or '.join(filter(None, words))}, not {word!r}")
 
 
 def parse_resize(word: str) -> str:

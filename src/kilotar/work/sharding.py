@@ -7,9 +7,8 @@ between processes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 from kilotar.errors import storage_error
@@ -20,7 +19,7 @@ from kilotar.plan.order import cut, order_rows
 from kilotar.plan.steps import Step, StepDone
 from kilotar.sinks.base import DataclassLike, ShardSink, as_builder
 from kilotar.store.files import publish, publish_built
-from kilotar.store.reading import ArchiveFile, Window, open_archive
+from kilotar.work.extents import Extents
 
 __all__ = ["Sharding", "shard_facts"]
 
@@ -32,7 +31,7 @@ class Sharding:
     Attributes:
         sink, options: the format and its choices.
         collection: the samples.
-        archives:   where the archives are, by name.
+        archives:   where the archives are, by name, and the spools of recoded images.
         shards:     all of them, by key.
     """
 
@@ -55,11 +54,14 @@ class Sharding:
         return tuple(map(self._step, self.shards.values()))
 
     def _step(self, shard: Shard) -> Step:
-        extents = [sample.at for sample in self.collection.samples(shard)]
+        """Give the step of a shard; recoded images need no bytes of an archive any more."""
+        table = self.collection.table(shard.split)
+        archives = {part.archive for part in table.parts} if table is not None else ()
+        extents = [sample.at for sample in self.collection.samples(shard) if sample.at.archive in archives]
         if not extents:
-            return Step(shard.key, "", 0, 0, 0)
+            return Step(shard.key, "", 0, 0, len(shard.rows))
         start, stop = min(at.offset for at in extents), max(at.stop for at in extents)
-        return Step(shard.key, extents[0].archive, start, stop, len(extents))
+        return Step(shard.key, extents[0].archive, start, stop, len(shard.rows))
 
     def top_names(self) -> frozenset[str]:
         """Give the names in the output's folder that its shards will take."""
@@ -94,20 +96,18 @@ class Sharding:
     def _items(self, shard: Shard) -> Iterator[Item]:
         """Give the samples of a shard with their bytes, in its order."""
         ranks = {wnid: rank for rank, wnid in enumerate(self.collection.classes)} | {"": NO_LABEL}
-        samples = self.collection.samples(shard)
-        first = next(samples, None)
-        if first is None:
-            return
-        with open_archive(self.archives[first.at.archive]) as file:
-            view = self._view(file, shard)
-            for sample in chain((first,), samples):
-                yield Item(sample, ranks[sample.wnid], view(sample.at.offset, sample.at.size_bytes))
+        with Extents(self.archives, self._stops(shard)) as extents:
+            for sample in self.collection.samples(shard):
+                yield Item(sample, ranks[sample.wnid], extents.view(sample.at))
 
-    def _view(self, file: ArchiveFile, shard: Shard) -> Callable[[int, int], memoryview]:
-        """Give what reads an image: through a window where they come as they lie, one by one where they are mixed."""
-        if isinstance(shard.rows, range):
-            return Window(file).limit(self._step(shard).stop).view
-        return lambda offset, size: memoryview(file.read(offset, size))
+    def _stops(self, shard: Shard) -> Mapping[str, int] | None:
+        """Give where the images of a shard end in each file, where they come as they lie; None where they are mixed."""
+        if not isinstance(shard.rows, range):
+            return None
+        stops: dict[str, int] = {}
+        for sample in self.collection.samples(shard):
+            stops[sample.at.archive] = max(stops.get(sample.at.archive, 0), sample.at.stop)
+        return stops
 
 
 def _shards(sink: ShardSink, options: DataclassLike, table: SampleTable) -> Iterator[Shard]:
