@@ -235,15 +235,36 @@ def seed(
 
 
 def verify(
-    root: Path | str, *, level: str = "normal", repair: bool = False, jobs: int = 0, on_event: OnEvent = ignore
+    root: Path | Remote | str,
+    *,
+    level: str = "normal",
+    repair: bool = False,
+    jobs: int = 0,
+    on_event: OnEvent = ignore,
 ) -> Report:
     """Prove what was prepared: `level` is "quick", "normal" or "deep"; `repair` writes bad files anew.
 
-    Raises: LayoutRefused where nothing was prepared; Busy; MachineError; UsageError for another level.
+    Args:
+        root: a folder; or what `place` gives for the address of one output in a store of objects.
+    Raises: LayoutRefused where nothing was prepared; Busy; MachineError; StoreFailed; UsageError for another level,
+        or for `repair` of an address.
     """
+    where = place(root) if isinstance(root, str) else root
+    if not isinstance(where, Path):
+        return _verify_remote(where, level, jobs, on_event, repair=repair)
     from kilotar.work import verify as verb
 
-    return verb.verify(_path(root), level=verb.parse_level(level), repair=repair, jobs=jobs, emit=on_event)
+    return verb.verify(_path(where), level=verb.parse_level(level), repair=repair, jobs=jobs, emit=on_event)
+
+
+def _verify_remote(remote: Remote, level: str, jobs: int, on_event: OnEvent, *, repair: bool) -> Report:
+    from kilotar.errors import UsageError
+    from kilotar.work.verify import parse_level
+    from kilotar.work.verify_remote import verify_remote
+
+    if repair:
+        raise UsageError("an output is repaired by its root", fix="kilotar verify ROOT --repair")
+    return verify_remote(remote, level=parse_level(level), jobs=jobs, emit=on_event)
 
 
 def status(root: Path | str) -> Status:

@@ -26,32 +26,35 @@ REPAIRABLE = ("missing", "truncated", "size", "digest", "unreadable")  # other k
 
 
 def verify(
-    root: Path = ROOT,
+    root: str = str(ROOT),
     *,
     quick: bool = False,
     deep: bool = False,
     repair: bool = False,
+    endpoint: str = "",
     jobs: Annotated[int, JOBS] = 0,
     talk: Talk = Talk(),  # noqa: B008 - frozen
 ) -> int:
     """Check what was prepared: every digest, unless told otherwise. Exit 3 where something is wrong.
 
     Args:
-        root: Folder of the data set.
+        root: Folder of the data set; or the address of an output in a store, s3://... as it was given to --out.
         quick: Manifest, sizes and counts only; no file is read.
         deep: Decode every image as well.
         repair: Write bad files again, from the archives.
+        endpoint: Address of the server of s3:// or az://, if it is not the store's own.
         jobs: Workers at once. Default: one a core.
     """
-    root = root.expanduser()
+    folder = None if "://" in root else Path(root).expanduser()
 
     def work(emit: Emit) -> Answer:
-        report = kilotar.verify(root, level=_level(quick, deep), repair=repair, jobs=jobs, on_event=emit)
+        where = kilotar.place(root, endpoint=endpoint)
+        report = kilotar.verify(where, level=_level(quick, deep), repair=repair, jobs=jobs, on_event=emit)
         answer = answer_report(report)
-        fixes = not repair and any(problem.kind in REPAIRABLE for problem in report.problems)
+        fixes = folder is not None and not repair and any(problem.kind in REPAIRABLE for problem in report.problems)
         return replace(answer, lines=[*answer.lines, *([_repair_line(report.root)] if fixes else [])])
 
-    return perform("verify", talk, work, root)
+    return perform("verify", talk, work, folder)
 
 
 def _repair_line(root: str) -> str:

@@ -15,7 +15,7 @@ from kilotar.errors import KilotarError
 from kilotar.events import Finding
 from kilotar.model.edition import Edition
 from kilotar.model.sample import Sample
-from kilotar.model.seams import ShardFact, Written
+from kilotar.model.seams import OutFolder, ShardFact, Written
 from kilotar.sources.annotations import walk_annotations
 from kilotar.store.files import Folder
 from kilotar.store.manifest import Manifest, walk_files
@@ -31,6 +31,7 @@ from kilotar.work.survey import Survey
 __all__ = ["mend_output"]
 
 _MENDABLE = frozenset(("missing", "truncated", "size", "digest", "unreadable", "not-jpeg"))
+_PUTTABLE = frozenset(("missing",))  # in a store nothing is ever put over something
 
 
 def mend_output(
@@ -40,7 +41,8 @@ def mend_output(
 
     Raises: MachineError.
     """
-    bad = {finding.where: finding for finding in findings if finding.is_problem and finding.kind in _MENDABLE}
+    kinds = _MENDABLE if output.remote is None else _PUTTABLE
+    bad = {finding.where: finding for finding in findings if finding.is_problem and finding.kind in kinds}
     if not bad or output.manifest is None:
         return findings
     try:
@@ -80,8 +82,9 @@ def _mend(output: Output, manifest: Manifest, bad: frozenset[str], surveyed: Sur
 def _mend_shards(output: Output, manifest: Manifest, bad: frozenset[str], sharding: Sharding) -> Iterator[str]:
     """Write bad shards anew, and side files; give those that are then what the list says."""
     recorded = {file.path: file for file in walk_files(output.facts, manifest)}
+    write = replace(output, sharding=sharding).write_shard
     for key, shard in sharding.shards.items():
-        if shard.path in bad and sharding.write(key, output.folder).listing_sha256 == recorded[shard.path].sha256:
+        if shard.path in bad and write(key, output.folder).listing_sha256 == recorded[shard.path].sha256:
             yield shard.path
     facts = (
         ShardFact(shard, recorded[shard.path].size_bytes, recorded[shard.path].sha256)
@@ -89,14 +92,14 @@ def _mend_shards(output: Output, manifest: Manifest, bad: frozenset[str], shardi
         if shard.path in recorded
     )
     collection = replace(sharding.collection, shards=tuple(facts))
-    side = output.sink.finish(collection, _Mended(Folder(output.folder), bad), output.options)
+    side = output.sink.finish(collection, _Mended(output.out_folder(), bad), output.options)
     yield from (file.path for file in side if file.path in bad and recorded[file.path].sha256 == file.sha256)
 
 
 class _Mended:
     """A folder in which only bad files are written; what a killed repair left of them is then swept away."""
 
-    def __init__(self, folder: Folder, bad: frozenset[str]) -> None:
+    def __init__(self, folder: OutFolder, bad: frozenset[str]) -> None:
         self._folder = folder
         self._bad = bad
 

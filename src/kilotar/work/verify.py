@@ -24,6 +24,7 @@ from kilotar.model.seams import Written
 from kilotar.pixels import OddNames
 from kilotar.store.lock import hold_lock
 from kilotar.store.manifest import Manifest, manifest_sha256, walk_files
+from kilotar.store.objects import open_store
 from kilotar.store.workspace import Workspace
 from kilotar.work.archive_check import archive_batches, check_archives
 from kilotar.work.deep import deep_check, file_batches
@@ -31,6 +32,7 @@ from kilotar.work.ending import telling_end
 from kilotar.work.file_check import CHUNK_FILES, FileCheck, digest, measure
 from kilotar.work.labels import prove_labels
 from kilotar.work.mending import mend_output
+from kilotar.work.object_check import CHUNK_OBJECTS, ObjectCheck, digest_object, measure_object
 from kilotar.work.output import Output
 from kilotar.work.outputs import begun_outputs
 from kilotar.work.reopen import edition_of
@@ -125,13 +127,12 @@ class _Check:
         if manifest.label_table_sha256 != prove_labels(self._edition).table_sha256:
             yield Finding("labels", output.name, f"made with other labels than edition {self._edition.name} has now")
         folders: Counter[str] = Counter()
-        look = measure if self._level is Level.QUICK else digest
         files = _counting(walk_files(output.facts, manifest), folders)
-        chunks = iter(lambda: tuple(islice(files, CHUNK_FILES)), ())
-        work = (FileCheck(output.folder, chunk, look) for chunk in chunks)
+        work = _checks(output, files, self._level)
         for found in spread(work, self._jobs, f"verify {output.name}", self._emit):
             yield from found
-        yield from _strangers(output, manifest, folders)
+        if output.remote is None:  # a listing of a store is late, and slow
+            yield from _strangers(output, manifest, folders)
         yield from manifest.findings
 
     def _decode(self, output: Output, manifest: Manifest) -> None:
@@ -178,6 +179,16 @@ class _Check:
         return report
 
 
+def _checks(output: Output, files: Iterator[Written], level: Level) -> Iterator[FileCheck | ObjectCheck]:
+    """Give the work of looking at the files of an output. Raises as `kilotar.store.objects.open_store`."""
+    is_quick, size = level is Level.QUICK, CHUNK_FILES if output.remote is None else CHUNK_OBJECTS
+    chunks = iter(lambda: tuple(islice(files, size)), ())
+    if output.remote is None:
+        return (FileCheck(output.folder, chunk, measure if is_quick else digest) for chunk in chunks)
+    store, look = open_store(output.remote), measure_object if is_quick else digest_object
+    return (ObjectCheck(store, chunk, look) for chunk in chunks)
+
+
 def _counting(files: Iterable[Written], folders: Counter[str]) -> Iterator[Written]:
     for file in files:
         folders[file.path.rpartition("/")[0]] += 1
@@ -204,4 +215,4 @@ def _strangers(output: Output, manifest: Manifest, folders: Counter[str]) -> Ite
 def _fact(output: Output, manifest: Manifest) -> OutputFact:
     digest = manifest_sha256(output.facts)
     sizes = manifest.files, manifest.images, manifest.size_bytes
-    return OutputFact(output.name, str(output.folder), Outcome.DONE, *sizes, 0, 0, digest)
+    return OutputFact(output.name, output.where, Outcome.DONE, *sizes, 0, 0, digest)
