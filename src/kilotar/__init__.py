@@ -85,6 +85,10 @@ class Wish(TypedDict, total=False):
     formats: tuple[str, ...]
     splits: tuple[str, ...]
     classes: tuple[str, ...]
+    per_class: int
+    fraction: float
+    seed: int | None
+    images: Path | None
     boxes: bool
     edition: str
     unverified: bool
@@ -115,7 +119,6 @@ def export(
     root: Path | str,
     *names: str,
     order: str = "",
-    seed: int | None = None,
     shards: int | None = None,
     on_event: OnEvent = ignore,
     **wish: Unpack[Wish],
@@ -124,13 +127,14 @@ def export(
 
     Args:
         names: of formats; see `find_sinks`.
-        order, seed, shards: choices of every format named that has them, "" and None for the format's own.
-        wish: as for `prepare`.
+        order, shards: choices of every format named that has them, "" and None for the format's own.
+        wish: as for `prepare`; its `seed` is that of the order too.
     Raises: LayoutRefused where the root knows no archives; UsageError for a choice that no format has; as `prepare`.
     """
     from kilotar.work import export as verb
 
     wish["formats"] = names or wish.get("formats", ())
+    seed = wish.pop("seed", None)
     return verb.export(_request(root, wish), verb.Shared(order, seed, shards), on_event)
 
 
@@ -397,6 +401,8 @@ def _request(root: Path | str, wish: Wish) -> Request:
 
     if source := wish.get("source"):
         wish["source"] = _path(source)
+    if images := wish.get("images"):
+        wish["images"] = _path(images)
     if out := wish.get("out"):
         wish["out"] = place(out) if isinstance(out, Path | str) else out
     return Request(_path(root), **wish)

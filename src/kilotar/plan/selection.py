@@ -13,6 +13,7 @@ import heapq
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from kilotar.errors import UsageError
 from kilotar.model.sample import Split
@@ -51,7 +52,7 @@ class Choice:
         return "; ".join(words) or "all images"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Selection:
     """A choice with the names of its list.
 
@@ -78,7 +79,7 @@ class Selection:
         """Whether anything is left out."""
         return bool(self.per_class or self.fraction or self.names)
 
-    @property
+    @cached_property
     def choice(self) -> Choice:
         """The selection as it is written into plans."""
         seed = self.seed if self.per_class or self.fraction else 0

@@ -23,6 +23,9 @@ def export(
     shards: int | None = None,
     splits: tuple[str, ...] = (),
     classes: tuple[str, ...] = (),
+    per_class: int = 0,
+    fraction: float = 0.0,
+    images: Path | None = None,
     boxes: bool = False,
     option: tuple[str, ...] = (),
     unverified: bool = False,
@@ -36,10 +39,13 @@ def export(
         formats: Formats to write; see `kilotar formats`.
         out: Write the output there instead of below ROOT; for one format.
         order: How samples follow one another in shards. Default: the format's own.
-        seed: Of the mixed orders.
+        seed: Of the mixed orders, and of --per-class and --fraction.
         shards: Number of shards of the training images. Default: the format's usual.
         splits: Only these: train, val, test. Default: train and val.
         classes: Only these classes: a subset's name, a file of wnids, or wnids.
+        per_class: Of the training images only so many of each class.
+        fraction: Of the training images only this share of each class: 0.01 is 1 %.
+        images: Only the images that this file names, one a line; a split of which it names none is whole.
         boxes: Join the bounding boxes too.
         option: An option of one format, as FORMAT.NAME=WORD; may be repeated.
         unverified: Take archives that are not the published ones; written into the provenance.
@@ -57,6 +63,9 @@ def export(
             out=out,
             splits=listed(splits),
             classes=listed(classes),
+            per_class=per_class,
+            fraction=fraction,
+            images=images,
             boxes=boxes,
             options=tuple(parse_option(text) for text in listed(option)),
             unverified=unverified,

@@ -68,6 +68,18 @@ class Wanted:
     classes: tuple[str, ...] = ()
     """Only these classes: a subset's name, a file of wnids, or wnids."""
 
+    per_class: int = 0
+    """Of the training images only so many of each class. Default: all."""
+
+    fraction: float = 0.0
+    """Of the training images only this share of each class: 0.01 is 1 %. Default: all."""
+
+    seed: int | None = None
+    """Of --per-class and --fraction: which images they take. Default: 0."""
+
+    images: Path | None = None
+    """Only the images that this file names, one a line; a split of which it names none is whole."""
+
     boxes: bool = False
     """Join the bounding boxes too."""
 

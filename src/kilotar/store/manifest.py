@@ -18,13 +18,16 @@ import msgspec
 from kilotar.errors import LayoutRefused, storage_error
 from kilotar.events import Finding
 from kilotar.model.seams import OutFolder, Written
+from kilotar.plan.selection import ALL_IMAGES, Choice
 from kilotar.plan.worlds import ShardSet
 from kilotar.store.files import file_sha256, publish, read_file
 
 __all__ = [
     "FILES",
+    "IMAGES",
     "MANIFEST",
     "OWN_FILES",
+    "OWN_IMAGES",
     "OWN_MANIFEST",
     "Manifest",
     "carry_manifest",
@@ -32,11 +35,14 @@ __all__ = [
     "read_manifest",
     "walk_files",
     "write_files",
+    "write_images",
     "write_manifest",
 ]
 
 FILES, MANIFEST = "files.tsv", "manifest.json"
+IMAGES = "images.txt"  # of an output for which images were selected: their names, sorted, one a line
 OWN_FILES, OWN_MANIFEST = "kilotar-files.tsv", "kilotar-manifest.json"  # the same in the output's own folder
+OWN_IMAGES = "kilotar-images.txt"
 SCHEMA = 1
 _LINES_A_CHUNK = 10_000
 _COPY_BYTES = 1 << 20
@@ -61,6 +67,8 @@ class Manifest(msgspec.Struct, frozen=True):
         boxes:    archives of boxes and their digests, as `sources`.
         shards:   of each split, for an output in shards.
         packages: that wrote it, with their versions; () where it is written without any.
+        choice:   which images of the classes were selected.
+        images_sha256: of the list of their names, "" where all were taken.
     """
 
     schema: int
@@ -86,6 +94,8 @@ class Manifest(msgspec.Struct, frozen=True):
     boxes: tuple[tuple[str, str], ...] = ()
     shards: tuple[ShardSet, ...] = ()
     packages: tuple[tuple[str, str], ...] = ()
+    choice: Choice = ALL_IMAGES
+    images_sha256: str = ""
 
 
 class _FileLines:
@@ -109,21 +119,31 @@ def write_files(folder: Path, files: Iterable[Written]) -> str:
     return publish(folder / FILES, _FileLines(files)).sha256
 
 
+def write_images(folder: Path, names: Iterable[str]) -> str:
+    """Publish `images.txt`, sorted; give its SHA-256 in hex. Raises MachineError."""
+    lines = sorted(names)
+    runs = (lines[at : at + _LINES_A_CHUNK] for at in range(0, len(lines), _LINES_A_CHUNK))
+    chunks = ("".join(f"{name}\n" for name in run).encode("ascii") for run in runs)
+    return publish(folder / IMAGES, chunks).sha256
+
+
 def write_manifest(folder: Path, manifest: Manifest) -> str:
     """Publish `manifest.json`, after `files.tsv`; give its SHA-256 in hex. Raises MachineError."""
     return publish(folder / MANIFEST, [_encode(manifest)]).sha256
 
 
 def carry_manifest(facts: Path, out: OutFolder, manifest: Manifest) -> None:
-    """Publish both files in the output's own folder, `kilotar-manifest.json` last; `files.tsv` stands. Idempotent.
+    """Publish the lists and, last, `kilotar-manifest.json` in the output's own folder; the lists stand. Idempotent.
 
     Raises: MachineError; what the folder of an output elsewhere raises.
     """
-    try:
-        with open(facts / FILES, "rb") as lines:
-            out.publish(OWN_FILES, iter(partial(lines.read, _COPY_BYTES), b""))
-    except OSError as error:
-        raise storage_error(error, f"read {facts / FILES}") from error
+    pairs = ((FILES, OWN_FILES), *(((IMAGES, OWN_IMAGES),) if manifest.images_sha256 else ()))
+    for name, own_name in pairs:
+        try:
+            with open(facts / name, "rb") as lines:
+                out.publish(own_name, iter(partial(lines.read, _COPY_BYTES), b""))
+        except OSError as error:
+            raise storage_error(error, f"read {facts / name}") from error
     out.publish(OWN_MANIFEST, [_encode(manifest)])
 
 

@@ -29,13 +29,14 @@ __all__ = ["AnnotationTask", "read_listing", "write_annotations"]
 
 @dataclass(frozen=True, slots=True)
 class AnnotationTask:
-    """One archive of XML, and where the list of written files is kept."""
+    """One archive of XML, and where the list of written files is kept; `keys`: only of these images."""
 
     key: str
     local: LocalArchive
     edition: Edition
     chosen: frozenset[str] | None
     listing: Path
+    keys: frozenset[str] | None = None
 
 
 def write_annotations(task: AnnotationTask, place: Callable[[Annotation], str], staging: Staging) -> StepDone:
@@ -53,6 +54,8 @@ def write_annotations(task: AnnotationTask, place: Callable[[Annotation], str], 
     try:
         for note in walk_annotations(task.local.path, task.local.about.split, task.edition, report=report):
             if task.chosen is not None and note.wnid not in task.chosen:
+                continue
+            if task.keys is not None and note.key not in task.keys:
                 continue
             path, digest = place(note), hashlib.sha256(note.xml).digest()
             writer.write(path, note.xml)

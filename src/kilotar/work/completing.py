@@ -15,10 +15,11 @@ from kilotar import __version__
 from kilotar.events import Finding
 from kilotar.model.sample import Sample
 from kilotar.model.seams import Collection, ShardFact, Written
+from kilotar.plan.selection import ALL_IMAGES
 from kilotar.plan.steps import StepDone
 from kilotar.plan.worlds import shard_sets
 from kilotar.store.files import Folder
-from kilotar.store.manifest import SCHEMA, Manifest, carry_manifest, write_files, write_manifest
+from kilotar.store.manifest import SCHEMA, Manifest, carry_manifest, write_files, write_images, write_manifest
 from kilotar.work.annotations import read_listing
 from kilotar.work.counts import count_findings
 from kilotar.work.coverage import coverage_findings
@@ -52,10 +53,11 @@ def complete(
         done = {record.key: record for record in records}
         collection = replace(output.sharding.collection, shards=shard_facts(output.sharding, done))
     else:
-        collection = gatherer.gather(output.sink.ABOUT.images, boxes=True)
+        collection = _gather(output, survey, gatherer)
     out = output.out_folder()
     side = output.sink.finish(collection, out, output.options)
     paths = {archive.local.name: archive.local.path for archive in survey.archives}
+    paths |= output.spool.files(collection) if output.spool else {}
     files = _Files(output, collection, paths, listings, side)
     files_sha256 = write_files(output.facts, files)
     recipe = output.recipe
@@ -90,6 +92,9 @@ def complete(
         edition_sha256=recipe.edition_sha256,
         boxes=tuple((source.archive, source.identity) for source in recipe.boxes),
         shards=shard_sets(fact.shard for fact in collection.shards),
+        choice=recipe.choice,
+        images_sha256=write_images(output.facts, _names(collection)) if recipe.choice != ALL_IMAGES else "",
+        pixels=_pixel_facts(output, survey, collection),
         packages=tuple((name, _version(name)) for name in output.sink.ABOUT.needs),
     )
     if output.sink.ABOUT.shards:
@@ -97,10 +102,50 @@ def complete(
     write_manifest(output.facts, manifest)
 
 
+def _gather(output: Output, survey: Survey, gatherer: Gatherer) -> Collection:
+    """Give the samples of a tree as they are in it."""
+    spool = output.spool
+    if spool is None:
+        return gatherer.gather(output.sink.ABOUT.images, boxes=True)
+    has_digests = spool.has_images and not spool.pixels.every  # else the spool has those of all images
+    collection = spool.over(gatherer.gather(has_digests, boxes=True), survey)
+    if collection is None:
+        raise OurError(f"recoded images of {output.name} went away")
+    return collection
+
+
+def _pixel_facts(output: Output, survey: Survey, collection: Collection) -> PixelFacts | None:
+    """Give what was done to the images, None for an output that holds none."""
+    if not output.sink.ABOUT.images:
+        return None
+    recipe, edition = output.recipe, survey.edition
+    odd = sorted(edition.cmyk | edition.png)
+    return PixelFacts(
+        odd=recipe.pixels.odd or "keep",
+        odd_images=tuple(name for name in odd if _holds(collection, name)),
+        done=recipe.pixels.text,
+        recoder=recipe.recoder,
+        metadata=METADATA if recipe.recoder else "",
+        recoded=sum(part.spooled.count(1) for table in collection.tables for part in table.parts),
+    )
+
+
+def _holds(collection: Collection, name: str) -> bool:
+    """Tell whether a collection has an image of this name, by looking at parts that can have it."""
+    parts = (part for table in collection.tables for part in table.parts)
+    may = (part for part in parts if len(part.wnids) > 1 or name.startswith(f"{part.wnids[0]}_"))
+    return any(part.rows.name(row) == name for part in may for row in range(len(part)))
+
+
 def _coverage(output: Output, collection: Collection) -> Iterable[Finding]:
     """Tell how many images have boxes where that matters: it is asked for every image."""
     matters = output.sink.ABOUT.boxes or collection.edition.is_detection
     return coverage_findings(collection) if matters else ()
+
+
+def _names(collection: Collection) -> Iterator[str]:
+    for part in (part for table in collection.tables for part in table.parts):
+        yield from map(part.rows.name, range(len(part)))
 
 
 def _version(package: str) -> str:

@@ -26,12 +26,16 @@ def expected_images(surveyed: Survey, split: Split) -> int:
     archive, edition = surveyed.archive_of(split), surveyed.edition
     if archive is None or (archive.local.about.size_bytes != archive.local.size_bytes and not edition.is_detection):
         return -1
-    if surveyed.chosen is None or split is Split.TEST:
+    selection = surveyed.selection
+    if selection.names or (selection and archive.picks is None):
+        return -1  # nobody has published how many are in a list
+    is_capped = bool(selection) and split is Split.TRAIN
+    if not is_capped and (surveyed.chosen is None or split is Split.TEST):
         return edition.counts.get(split, -1)
-    labels = {edition.label_of(wnid) for wnid in surveyed.classes}
+    labels = {edition.label_of(wnid) for wnid in surveyed.classes} or range(len(edition.classes))
     if split is Split.VAL:
         return sum(label in labels for label in edition.val_labels)
-    return sum(edition.classes[label].train_images for label in labels)
+    return sum(selection.quota(edition.classes[label].train_images, split) for label in labels)
 
 
 def count_findings(surveyed: Survey, tables: Iterable[SampleTable]) -> tuple[Finding, ...]:
@@ -50,8 +54,9 @@ def _compare(surveyed: Survey, table: SampleTable) -> Iterator[Finding]:
     found = _by_class(table)
     for synset in surveyed.edition.classes:
         is_chosen = surveyed.chosen is None or synset.wnid in surveyed.chosen
-        if is_chosen and found[synset.wnid] != synset.train_images:
-            yield Finding("count", f"train/{synset.wnid}", _words(found[synset.wnid], synset.train_images))
+        published = surveyed.selection.quota(synset.train_images, Split.TRAIN)
+        if is_chosen and found[synset.wnid] != published:
+            yield Finding("count", f"train/{synset.wnid}", _words(found[synset.wnid], published))
 
 
 def _by_class(table: SampleTable) -> Counter[str]:

@@ -36,7 +36,7 @@ def can_be_early(output: Output, surveyed: Survey) -> bool:
     coming = [archive for archive in surveyed.archives if archive.growth is not None]
     whole = all(archive.growth and not archive.growth.is_part and not archive.outline.parts for archive in coming)
     counted = all(expected_images(surveyed, archive.split) > 0 for archive in surveyed.archives)
-    return output.sink.ABOUT.early and follows and bool(coming) and whole and counted
+    return output.sink.ABOUT.early and follows and bool(coming) and whole and counted and not surveyed.selection
 
 
 class EarlyShards:

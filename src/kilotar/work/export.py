@@ -1,7 +1,7 @@
 """`export`: more formats of a root whose archives are known, with the choices that formats of shards share.
 
-Rules guarded: a choice goes to every named format that has it, and is refused where none has; what is said for one
-format goes before what is said for all; everything else is `prepare`.
+Rules guarded: a choice goes to every named format that has it, and is refused where none has; the seed is that of a
+choice of images too; what is said for one format goes before what is said for all; everything else is `prepare`.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ def export(request: Request, shared: Shared = Shared(), emit: Emit = ignore) -> 
             fix="kilotar prepare ROOT --from DIR, or --from torrent",
         )
     given = tuple(_spread(request, shared))
-    return prepare(replace(request, options=(*given, *request.options)), emit)
+    seed = shared.seed if request.is_capped else None
+    return prepare(replace(request, options=(*given, *request.options), seed=seed), emit)
 
 
 def _spread(request: Request, shared: Shared) -> Iterator[tuple[str, str, str]]:
@@ -61,7 +62,7 @@ def _spread(request: Request, shared: Shared) -> Iterator[tuple[str, str, str]]:
     has = {name: {field.name for field in fields(find_sink(name).Options)} for name in request.formats}
     for option, word in shared.words():
         takers = [name for name in has if option in has[name]]
-        if not takers:
+        if not takers and not (option == "seed" and request.is_capped):
             raise UsageError(
                 f"no format here has a choice of {option}",
                 seen=f"formats: {', '.join(has)}",

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kilotar.model.report import Forecast, ForecastStep
+from kilotar.plan.selection import Selection
 from kilotar.plan.steps import Reason, Step
 from kilotar.store.index import PartSpan
 from kilotar.store.workspace import Workspace
@@ -66,7 +67,8 @@ def forecast_run(
 
 
 def _count(surveyed: Survey) -> int:
-    return sum(count_images(a, span) for a in surveyed.archives for span in a.chosen_parts(surveyed.chosen))
+    spans = ((a, span) for a in surveyed.archives for span in a.chosen_parts(surveyed.chosen))
+    return sum(_content(archive, span, surveyed.selection)[0] for archive, span in spans)
 
 
 def _first_part(lacking: list[SurveyedArchive], surveyed: Survey, fetch_bytes: int) -> int:
@@ -92,7 +94,7 @@ def _line(
     notes = (images or _count(surveyed)) if has_notes else 0  # at most one XML an image
     lost_bytes = (images * BLOCK_BYTES // 2 if not links else images * _ENTRY_BYTES) + notes * BLOCK_BYTES
     write_bytes = (0 if links else size_bytes) + lost_bytes + side_bytes
-    read_bytes = 0 if links else sum(step.size_bytes for step in waiting)
+    read_bytes = 0 if links else size_bytes if surveyed.selection else sum(step.size_bytes for step in waiting)
     seconds = rate.seconds(write_bytes, images + notes)
     return ForecastStep(name, read_bytes, write_bytes, images + notes, images, seconds)
 
@@ -102,7 +104,8 @@ def _shards(
 ) -> ForecastStep:
     """Give the line of an output in shards; of one whose shards are not planned yet, by all images there will be."""
     spans = [(a, span) for a in surveyed.archives for span in a.chosen_parts(surveyed.chosen)]
-    contents = [_content(archive, span) for archive, span in spans] if output.manifest is None else []
+    selection = surveyed.selection
+    contents = [_content(archive, span, selection) for archive, span in spans] if output.manifest is None else []
     images, size_bytes = sum(count for count, _ in contents), sum(content for _, content in contents)
     if output.sharding is not None and images:
         left = sum(step.members for step in waiting)
@@ -127,12 +130,15 @@ def _needs(surveyed: Survey, waiting: Iterable[Step]) -> tuple[int, int]:
         if step.key.startswith(BOXES):
             continue
         archive, span = spans[step.key]
-        count, content = _content(archive, span)
+        count, content = _content(archive, span, surveyed.selection)
         files, size_bytes = files + count, size_bytes + content
     return size_bytes, files
 
 
-def _content(archive: SurveyedArchive, span: PartSpan) -> tuple[int, int]:
+def _content(archive: SurveyedArchive, span: PartSpan, selection: Selection) -> tuple[int, int]:
     """Give images and bytes of images of a part; an upper bound of the bytes where only its extent is known."""
+    if (picked := archive.picked(span)) is not None:
+        return len(picked), picked.size_bytes
     count = count_images(archive, span)
-    return count, max(0, span.stop - span.start - count * _TAR_BLOCK_BYTES)
+    taken = selection.quota(count, archive.split) if span.wnid else count
+    return taken, max(0, span.stop - span.start - count * _TAR_BLOCK_BYTES) * taken // max(1, count)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kilotar.events import Finding
+from kilotar.model.sample import Split
 from kilotar.model.seams import Collection
 from kilotar.model.table import Rows
 from kilotar.sources.boxes import BoxBook, read_boxes
@@ -39,7 +40,7 @@ def header_rows(archive: SurveyedArchive, spans: tuple[PartSpan, ...]) -> Iterat
     Members that are left out are reported by the step that reads their bytes, not here. Raises as `hashed_rows`.
     """
     if archive.picks is not None:
-        return iter([archive.picks[span.key] for span in spans])
+        return (picked for span in spans if (picked := archive.picked(span)) is not None)
     local, parts = archive.local, Outline(spans)
     threads = 1 if turns(local.path) else HEADER_THREADS
     found = index_archive(local.path, local.about, parts, archive.index, _not_here, threads=threads)
@@ -52,8 +53,8 @@ def _not_here(finding: Finding) -> None:
 
 def count_images(archive: SurveyedArchive, span: PartSpan) -> int:
     """Give the number of images in a part: the published one where the archive is, else counted from its headers."""
-    if archive.picks is not None:
-        return len(archive.picks[span.key])
+    if (picked := archive.picked(span)) is not None:
+        return len(picked)
     if span.members >= 0:
         return span.members
     published = archive.local.about.size_bytes == archive.local.size_bytes
@@ -78,6 +79,11 @@ class Gatherer:
     def gather(self, digests: bool, *, boxes: bool = False) -> Collection:
         """Give the chosen samples, with digests or without, with boxes or without. Raises as `hashed_rows`."""
         return gather(self._survey, hashed_rows if digests else header_rows, self.boxes() if boxes else None)
+
+    def keys(self, split: Split | None) -> frozenset[str]:
+        """Give the names of a split's samples without their endings. Raises as `gather`."""
+        tables = (table for table in self.gather(False).tables if table.split is split)
+        return frozenset(sample.key for table in tables for sample in table)
 
     def boxes(self) -> BoxBook | None:
         """Give the boxes of the surveyed archives, read once; None where there are none. Raises ArchiveRefused."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from kilotar.errors import ArchiveRefused, DigestMismatch
+from kilotar.errors import ArchiveRefused, DigestMismatch, OurError
 from kilotar.events import Emit
 from kilotar.plan.schedule import Scheduler
 from kilotar.plan.steps import Reason, Step, StepDone
@@ -27,6 +27,7 @@ from kilotar.work.gathering import Gatherer
 from kilotar.work.inputs import Inputs
 from kilotar.work.output import BOXES, Output
 from kilotar.work.planning import plan_shards, plan_steps
+from kilotar.work.recoded_tree import RecodedTree
 from kilotar.work.survey import Survey, SurveyedArchive
 from kilotar.work.tables import join_part
 from kilotar.work.tasks import TreeChanged, link_part, write_part
@@ -76,6 +77,7 @@ class Making:
             for span in archive.outline.parts
         }
         self._arrivals = Arrivals(setting.survey)
+        self._recoded = self._recoded_tree()
         self._early = self._early_shards()
         self._journal = output.journal(setting.workspace)
 
@@ -138,9 +140,21 @@ class Making:
             return None
         return EarlyShards(output, survey, self._setting.gatherer.boxes())
 
+    def _recoded_tree(self) -> RecodedTree | None:
+        """Give the parts of a tree whose images are recoded; None for all other outputs."""
+        survey, output = self._setting.survey, self._output
+        if output.spool is None or not output.sink.ABOUT.images or output.sink.ABOUT.shards:
+            return None
+        collection = output.spool.over(self._setting.gatherer.gather(False), survey)
+        if collection is None:
+            raise OurError(f"images of {output.name} were not recoded")
+        files = {archive.local.name: archive.local.path for archive in survey.archives}
+        return RecodedTree.of(collection, files | output.spool.files(collection))
+
     def _as_scheduled(self, step: Step) -> Step:
-        """A step that links waits for no bytes of an archive."""
-        return Step(step.key, "", 0, 0, step.members) if self._source is not None else step
+        """A step that links, or takes recoded images, waits for no bytes of an archive."""
+        waits = self._source is None and self._recoded is None
+        return step if waits else Step(step.key, "", 0, 0, step.members)
 
     def _write(self, key: str) -> Callable[[], StepDone]:
         """Give the work of a step."""
@@ -152,8 +166,10 @@ class Making:
             return partial(self._output.write_shard, key, self._staging.folder)
         archive, span = self._parts[key]
         place, staging = self._output.sink.place, self._staging
+        if self._recoded is not None:
+            return partial(self._recoded.write, key, place, staging, archive.index.identity.file)
         task = archive.task(span, self._setting.survey.chosen)
-        rows = archive.index.read_part(span) if self._source is not None else None
+        rows = archive.rows(span) if self._source is not None else None
         if self._source is None or rows is None or not rows.has_digests:
             return lambda: write_part(task, place, staging)
         part, source = join_part(archive, span, rows, self._setting.survey.chosen), self._source
@@ -170,7 +186,8 @@ class Making:
     def _annotation_work(self, key: str) -> Callable[[], StepDone]:
         survey = self._setting.survey
         local = next(box for box in survey.boxes if f"{BOXES}{box.about.split}" == key)
-        task = AnnotationTask(key, local, survey.edition, survey.chosen, self._listing(key))
+        keys = self._setting.gatherer.keys(local.about.split) if survey.selection else None
+        task = AnnotationTask(key, local, survey.edition, survey.chosen, self._listing(key), keys)
         return lambda: write_annotations(task, self._output.sink.place_annotation, self._staging)
 
     def _listing(self, key: str) -> Path:
@@ -197,7 +214,7 @@ class Making:
     def _arrived(self, survey: Survey) -> Output:
         """Give the output with all its steps, which are known when everything has arrived."""
         output = self._output
-        sharding = plan_shards(output.sink, output.options, survey)
+        sharding = plan_shards(output.sink, output.options, survey, output.spool)
         if sharding is not None:
             lost = sharding.shards.keys() - {record.key for record in self.records}
             if lost:

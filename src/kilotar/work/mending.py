@@ -11,14 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from kilotar.errors import KilotarError
+from kilotar.errors import KilotarError, LayoutRefused, storage_error
 from kilotar.events import Finding
 from kilotar.model.edition import Edition
 from kilotar.model.sample import Sample
 from kilotar.model.seams import OutFolder, ShardFact, Written
 from kilotar.sources.annotations import walk_annotations
-from kilotar.store.files import Folder
-from kilotar.store.manifest import Manifest, walk_files
+from kilotar.store.files import Folder, file_sha256
+from kilotar.store.manifest import IMAGES, Manifest, walk_files
 from kilotar.store.workspace import Workspace
 from kilotar.work.gathering import Gatherer
 from kilotar.work.output import Output
@@ -46,7 +46,8 @@ def mend_output(
     if not bad or output.manifest is None:
         return findings
     try:
-        with survey_again(workspace, edition, splits=(), recipe=output.recipe) as surveyed:
+        images = _images(output, output.manifest)
+        with survey_again(workspace, edition, splits=(), recipe=output.recipe, images=images) as surveyed:
             mended = set(_mend(output, output.manifest, frozenset(bad), surveyed))
     except KilotarError as error:
         if error.exit_code == 5:
@@ -55,6 +56,19 @@ def mend_output(
     return tuple(
         replace(f, kind="repaired", why=f"was: {f.why}", is_problem=False) if f.where in mended else f for f in findings
     )
+
+
+def _images(output: Output, manifest: Manifest) -> Path | None:
+    """Give the list of the images that were selected, None where all were. Raises LayoutRefused, MachineError."""
+    path = output.facts / IMAGES
+    if not manifest.images_sha256:
+        return None
+    try:
+        if file_sha256(path)[1] == manifest.images_sha256:
+            return path
+    except OSError as error:
+        raise storage_error(error, f"read {path}") from error
+    raise LayoutRefused(f"{path} is not the list that its manifest names", fix="export again")
 
 
 def _mend(output: Output, manifest: Manifest, bad: frozenset[str], surveyed: Survey) -> Iterator[str]:

@@ -78,6 +78,7 @@ def _plan_output(request: Request, name: str, surveyed: Survey, workspace: Works
         sources=surveyed.sources(),
         boxes=surveyed.box_sources(unverified=request.unverified) if _takes_boxes(sink) else (),
         edition_sha256=edition_sha256(surveyed.edition),
+        choice=surveyed.selection.choice,
     )
     facts = workspace.export(name)
     folder = _folder(request, workspace, about.folder, recipe)

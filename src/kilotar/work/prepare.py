@@ -32,6 +32,7 @@ from kilotar.work.inputs import Inputs
 from kilotar.work.linking import find_tree, finished_trees
 from kilotar.work.making import Making, Setting
 from kilotar.work.output import Output
+from kilotar.work.picking import is_unpicked, pick_images
 from kilotar.work.planning import plan_outputs, with_boxes
 from kilotar.work.reporting import report_run
 from kilotar.work.request import Request
@@ -62,7 +63,7 @@ def prepare(request: Request, emit: Emit = ignore) -> Report:
     ):
         workspace.sweep()
         fetch_extras(request, edition, inputs, workspace.archives, emit)
-        surveyed = survey(request, edition, workspace, inputs, emit)
+        surveyed = pick_images(survey(request, edition, workspace, inputs, emit))
         outputs = plan_outputs(request, surveyed, workspace)
         foreseen = surveyed.foreseen()
         planned = outputs if foreseen is surveyed else plan_outputs(request, foreseen, workspace)
@@ -83,7 +84,7 @@ def plan(request: Request, emit: Emit = ignore) -> Forecast:
     request = with_boxes(request, edition)
     with _untouched(request.root) as workspace:
         inputs = _look(request, workspace, edition, emit)
-        surveyed = survey(request, edition, workspace, inputs, emit).foreseen()
+        surveyed = pick_images(survey(request, edition, workspace, inputs, emit)).foreseen()
         outputs = plan_outputs(request, surveyed, workspace)
         return forecast_run(request, surveyed, outputs, workspace, inputs.downloads, measure=True)
 
@@ -95,7 +96,7 @@ def why(request: Request, emit: Emit = ignore) -> tuple[WhyRow, ...]:
     rows: list[WhyRow] = []
     with _untouched(request.root) as workspace:
         inputs = _look(request, workspace, edition, emit)
-        surveyed = survey(request, edition, workspace, inputs, emit).foreseen()
+        surveyed = pick_images(survey(request, edition, workspace, inputs, emit)).foreseen()
         for output in plan_outputs(request, surveyed, workspace):
             tree = find_tree(output, finished_trees(workspace), request.link)
             shares = tree is not None and output.manifest is None and output.shares_tree_with(tree)
@@ -138,6 +139,9 @@ def _make_all(
     turning = not request.jobs and any(turns(archive.local.path) for archive in surveyed.archives)
     slots = 1 if turning else request.threads
     made: list[Output] = []
+    if is_unpicked(surveyed) and any(output.manifest is None for output in outputs):
+        surveyed = pick_images(fetch_archives(surveyed, inputs, emit))  # the names of all images are known then
+        outputs = plan_outputs(request, surveyed, workspace)
     for number in range(len(outputs)):
         output = outputs[number]
         is_unplanned = output.manifest is None and output.sink.ABOUT.shards and output.sharding is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 from kilotar.editions.load import load_edition
 from kilotar.errors import LayoutRefused
@@ -12,6 +13,7 @@ from kilotar.model.edition import Edition
 from kilotar.plan.recipe import Recipe
 from kilotar.store.workspace import RootFacts, Workspace
 from kilotar.work.inputs import Inputs
+from kilotar.work.picking import pick_images
 from kilotar.work.request import Request
 from kilotar.work.settling import edition_source
 from kilotar.work.survey import Survey, survey
@@ -31,11 +33,13 @@ def survey_again(
     *,
     splits: tuple[str, ...],
     recipe: Recipe | None = None,
+    images: Path | None = None,
     proved: bool = False,
 ) -> Iterator[Survey]:
     """Survey the archives that a root remembers, for the samples of a recipe or of whole splits.
 
     Args:
+        images: list of the images of the recipe, None for all.
         proved: refuse an archive whose digest was never taken as it lies there now.
     Raises: LayoutRefused where an archive is gone; as `survey`.
     """
@@ -43,6 +47,7 @@ def survey_again(
         root=workspace.root,
         splits=recipe.splits if recipe else splits,
         classes=recipe.classes if recipe else (),
+        images=images,
         boxes=recipe is None or bool(recipe.boxes),
         unverified=True,  # what was let in once stays in; its digest is in the journal
     )
@@ -55,4 +60,4 @@ def survey_again(
                     seen="it is another file than the one that was, or has changed since",
                     fix=f"kilotar index {workspace.root}",
                 )
-        yield surveyed
+        yield pick_images(surveyed)

@@ -82,7 +82,7 @@ class Request:
         classes:  words: wnid, named subset, parent, lemma or file; () means all.
         per_class: training images of each class, 0 for all.
         fraction: share of the training images of each class, 0 for all.
-        seed:     of these two.
+        seed:     of these two; None for 0.
         images:   file with the names of the images that are wanted; a split of which it names none is whole.
         boxes:    whether boxes and their XML are wanted.
         edition:  name or path of a TOML file; "" means the one that the root was begun with, or ilsvrc2012.
@@ -105,7 +105,7 @@ class Request:
     classes: tuple[str, ...] = ()
     per_class: int = 0
     fraction: float = 0.0
-    seed: int = 0
+    seed: int | None = None
     images: Path | None = None
     boxes: bool = False
     edition: str = ""
@@ -129,11 +129,22 @@ class Request:
         if self.link not in ("auto", "never"):
             raise UsageError(f"--link is auto or never, not {self.link!r}")
         Selection(self.per_class, self.fraction)
+        if self.seed is not None and not self.is_capped:
+            raise UsageError(
+                "--seed chooses nothing here",
+                seen="it is of --per-class and --fraction",
+                fix="leave it out; the seed of an order is --option FORMAT.seed=N",
+            )
         if self.jobs < 0:
             raise UsageError(f"--jobs cannot be {self.jobs}")
         unknown = [word for word in self.splits if word not in tuple(Split)]
         if unknown:
             raise UsageError(f"there is no split {unknown[0]!r}", seen="splits: train, val, test")
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether training images are chosen by a seed."""
+        return bool(self.per_class or self.fraction)
 
     @property
     def chosen_splits(self) -> tuple[Split, ...]:

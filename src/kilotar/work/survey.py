@@ -17,10 +17,13 @@ from kilotar.errors import DigestMismatch, TheirError, storage_error
 from kilotar.events import Emit, Finding, Found
 from kilotar.model.edition import Archive, ArchiveRole, Edition, Layout
 from kilotar.model.sample import Split
+from kilotar.model.table import Rows
 from kilotar.parse.devkit import compare_kit
 from kilotar.plan.recipe import Source
+from kilotar.plan.selection import EVERY, Selection
 from kilotar.plan.steps import Step
 from kilotar.sources.devkit import read_kit
+from kilotar.sources.image_lists import read_image_list
 from kilotar.sources.local import LocalArchive
 from kilotar.sources.wnids import read_wnids
 from kilotar.store.disks import turns
@@ -38,6 +41,9 @@ from kilotar.work.tasks import PartTask
 __all__ = ["Survey", "SurveyedArchive", "only_known", "survey"]
 
 
+_NO_ROWS = Rows(b"", (), (), ())
+
+
 @dataclass(frozen=True, slots=True)
 class SurveyedArchive:
     """An archive of images with its parts.
@@ -45,6 +51,7 @@ class SurveyedArchive:
     Attributes:
         growth: finds the parts of an archive that is still on its way; then `outline` has those that are known and
             there. None for one that is whole.
+        picks:  the images that were selected, by part; None where all are taken, or it is not known yet.
     """
 
     local: LocalArchive
@@ -53,16 +60,31 @@ class SurveyedArchive:
     index: IndexFolder
     join: LabelJoin
     growth: Growth | None = None
+    picks: Mapping[str, Rows] | None = None
 
     def chosen_parts(self, classes: frozenset[str] | None) -> tuple[PartSpan, ...]:
         """Give the parts that can hold images of these classes; None means all."""
-        spans = self.outline.parts
+        spans = (span for span in self.outline.parts if self.picks is None or self.picks.get(span.key))
         return tuple(span for span in spans if classes is None or not span.wnid or span.wnid in classes)
 
+    def picked(self, span: PartSpan) -> Rows | None:
+        """Give the images of a part that were selected; None where all are taken, or it is not known yet."""
+        return None if self.picks is None else self.picks.get(span.key, _NO_ROWS)
+
+    def rows(self, span: PartSpan) -> Rows | None:
+        """Give the rows of a part that are taken, with or without digests; None where the index has it not."""
+        rows, picked = self.index.read_part(span), self.picked(span)
+        if picked is None:
+            return rows
+        if rows is None or not rows.has_digests:
+            return picked
+        places = frozenset(picked.offsets)
+        return rows.take(row for row in range(len(rows)) if rows.offsets[row] in places)
+
     def task(self, span: PartSpan, chosen: frozenset[str] | None) -> PartTask:
-        """Give the work of reading a part whole."""
+        """Give the work of reading a part whole, or what is taken of it."""
         key, local, join = f"{self.split}/{span.key}", self.local, self.join
-        return PartTask(key, local.path, local.about, span, join.edition, join, chosen, self.index)
+        return PartTask(key, local.path, local.about, span, join.edition, join, chosen, self.index, self.picked(span))
 
     def steps(self, classes: frozenset[str] | None) -> tuple[Step, ...]:
         return tuple(map(self.step, self.chosen_parts(classes)))
@@ -74,7 +96,9 @@ class SurveyedArchive:
 
     def step(self, span: PartSpan) -> Step:
         """Give the step of a part."""
-        return Step(f"{self.split}/{span.key}", self.local.name, span.start, span.stop, span.members)
+        picked = self.picked(span)
+        members = span.members if picked is None else len(picked)
+        return Step(f"{self.split}/{span.key}", self.local.name, span.start, span.stop, members)
 
     def grown(self, parts: tuple[PartSpan, ...]) -> SurveyedArchive:
         """Give this archive when it has arrived, with all parts that are wanted of it."""
@@ -99,6 +123,7 @@ class Survey:
         boxes:    archives of boxes, where boxes are wanted.
         findings: about the kit and the outlines.
         trusted:  identities of files whose bytes may stand in an output: these, and those proved to be published.
+        selection: of images of the chosen classes.
     """
 
     edition: Edition
@@ -107,6 +132,7 @@ class Survey:
     boxes: tuple[LocalArchive, ...]
     findings: tuple[Finding, ...]
     trusted: frozenset[str]
+    selection: Selection = EVERY
 
     @property
     def chosen(self) -> frozenset[str] | None:
@@ -175,6 +201,7 @@ def survey(
     Raises: LayoutRefused, DigestMismatch, ArchiveRefused, LabelsRefused, UsageError, MachineError.
     """
     classes = choose_classes(edition, request.classes, read_wnids) if request.classes else ()
+    selection = _selection(request)
     findings = list(_check_kits(edition, inputs.find_others(request.source, ArchiveRole.DEVKIT))) if kits else []
     archives = []
     chosen = frozenset(classes) if classes else None
@@ -187,7 +214,12 @@ def survey(
     for finding in findings:
         emit(Found(finding))
     wanted = tuple(box for box in boxes if box.about.split in request.chosen_splits)
-    return Survey(edition, tuple(archives), classes, wanted, tuple(findings), inputs.trusted())
+    return Survey(edition, tuple(archives), classes, wanted, tuple(findings), inputs.trusted(), selection)
+
+
+def _selection(request: Request) -> Selection:
+    names = read_image_list(request.images) if request.images else frozenset[str]()
+    return Selection(request.per_class, request.fraction, request.seed or 0, names)
 
 
 def _check_kits(edition: Edition, kits: Iterable[LocalArchive]) -> Iterable[Finding]:

@@ -22,7 +22,7 @@ from kilotar.plan.steps import StepDone
 from kilotar.sources.local import is_still
 from kilotar.store.index import IndexFolder, PartSpan
 from kilotar.store.staging import Staging
-from kilotar.work.indexing import MemberBytes, walk_part
+from kilotar.work.indexing import MemberBytes, read_members, walk_part
 from kilotar.work.labels import LabelJoin
 
 __all__ = ["Listing", "PartTask", "TreeChanged", "hash_part", "link_part", "write_part"]
@@ -43,6 +43,7 @@ class PartTask:
         edition, join: what its members mean.
         chosen:  wnids to write; None for all.
         index:   takes the rows with their digests.
+        picked:  the images that are taken; None for all, when the part is read from front to back.
     """
 
     key: str
@@ -53,6 +54,7 @@ class PartTask:
     join: LabelJoin
     chosen: frozenset[str] | None
     index: IndexFolder
+    picked: Rows | None = None
 
     @property
     def split(self) -> Split:
@@ -103,7 +105,7 @@ class _PartReader:
         task = self._task
         if not is_still(task.path, task.index.identity.file):
             raise ArchiveRefused(f"{task.path} changed while it was read", fix="let its writer end, then run again")
-        for member in walk_part(task.path, task.span, task.about, self.findings.append):
+        for member in self._members():
             name, offset, data = member.name, member.offset, member.data
             digest = hashlib.sha256(data).digest()
             if self._is_repeated(member, digest):
@@ -117,6 +119,19 @@ class _PartReader:
             wnid, label = joined
             if task.chosen is None or wnid in task.chosen or not wnid:
                 yield Sample(task.split, name, Extent(task.about.name, offset, len(data)), wnid, label, digest), data
+
+    def _members(self) -> Iterator[MemberBytes]:
+        task = self._task
+        if task.picked is not None:
+            return read_members(task.path, task.picked)
+        return walk_part(task.path, task.span, task.about, self.findings.append)
+
+    def keep(self) -> Rows:
+        """Give the rows with their digests, and remember those of a whole part."""
+        rows = self.rows.rows()
+        if self._task.picked is None:
+            self._task.index.write_part(self._task.span, rows)
+        return rows
 
     def _is_repeated(self, member: MemberBytes, digest: bytes) -> bool:
         earlier = self._seen.setdefault(member.name, digest)
@@ -162,7 +177,7 @@ def write_part(task: PartTask, place: Place, staging: Staging | None) -> StepDon
     finally:
         if writer is not None:
             writer.close()
-    task.index.write_part(task.span, reader.rows.rows())
+    reader.keep()
     done = listing.done(task.key, tuple(reader.findings), one_class=bool(task.span.wnid))
     return replace(done, source=task.index.identity.file)
 
@@ -172,9 +187,7 @@ def hash_part(task: PartTask) -> Rows:
     reader = _PartReader(task)
     for _ in reader.walk():
         pass
-    rows = reader.rows.rows()
-    task.index.write_part(task.span, rows)
-    return rows
+    return reader.keep()
 
 
 class TreeChanged(Exception):
