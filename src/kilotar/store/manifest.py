@@ -26,10 +26,12 @@ __all__ = [
     "FILES",
     "IMAGES",
     "MANIFEST",
+    "METADATA",
     "OWN_FILES",
     "OWN_IMAGES",
     "OWN_MANIFEST",
     "Manifest",
+    "PixelFacts",
     "carry_manifest",
     "manifest_sha256",
     "read_manifest",
@@ -46,6 +48,29 @@ OWN_IMAGES = "kilotar-images.txt"
 SCHEMA = 1
 _LINES_A_CHUNK = 10_000
 _COPY_BYTES = 1 << 20
+
+
+METADATA = "of images written anew EXIF and ICC profiles are dropped without being applied; all others keep theirs"
+
+
+class PixelFacts(msgspec.Struct, frozen=True):
+    """What was done to the images of an output.
+
+    Attributes:
+        odd:      "keep" or "convert": CMYK JPEGs, and PNG under a JPEG's name.
+        odd_images: names of those in the output that the edition lists as such.
+        done:     everything else, in words; "" where images are as published, or only odd ones are not.
+        recoder:  packages that did it, with their releases.
+        metadata: what became of EXIF and ICC profiles; "" where no image was written anew.
+        recoded:  number of images that were written anew.
+    """
+
+    odd: str
+    odd_images: tuple[str, ...]
+    done: str = ""
+    recoder: str = ""
+    metadata: str = ""
+    recoded: int = 0
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -69,6 +94,7 @@ class Manifest(msgspec.Struct, frozen=True):
         packages: that wrote it, with their versions; () where it is written without any.
         choice:   which images of the classes were selected.
         images_sha256: of the list of their names, "" where all were taken.
+        pixels:   what was done to the images; None where the output holds none.
     """
 
     schema: int
@@ -96,6 +122,7 @@ class Manifest(msgspec.Struct, frozen=True):
     packages: tuple[tuple[str, str], ...] = ()
     choice: Choice = ALL_IMAGES
     images_sha256: str = ""
+    pixels: PixelFacts | None = None
 
 
 class _FileLines:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kilotar import __version__
+from kilotar.errors import OurError
 from kilotar.events import Finding
 from kilotar.model.sample import Sample
 from kilotar.model.seams import Collection, ShardFact, Written
@@ -19,7 +20,16 @@ from kilotar.plan.selection import ALL_IMAGES
 from kilotar.plan.steps import StepDone
 from kilotar.plan.worlds import shard_sets
 from kilotar.store.files import Folder
-from kilotar.store.manifest import SCHEMA, Manifest, carry_manifest, write_files, write_images, write_manifest
+from kilotar.store.manifest import (
+    METADATA,
+    SCHEMA,
+    Manifest,
+    PixelFacts,
+    carry_manifest,
+    write_files,
+    write_images,
+    write_manifest,
+)
 from kilotar.work.annotations import read_listing
 from kilotar.work.counts import count_findings
 from kilotar.work.coverage import coverage_findings
@@ -84,6 +94,7 @@ def complete(
                 *findings_of(records),
                 *count_findings(survey, collection.tables),
                 *_coverage(output, collection),
+                *(output.spool.findings(gatherer.gather(False), survey) if output.spool else ()),
             )
         ),
         verified=all(fact.published for fact in facts) and all(source.is_published for source in recipe.boxes),

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kilotar.errors import ArchiveRefused, OurError
+from kilotar.events import ignore
 from kilotar.model.sample import Split
 from kilotar.model.seams import Collection, Shard
 from kilotar.model.table import BoxSource, Part, SampleTable
@@ -22,6 +23,7 @@ from kilotar.work.counts import expected_images
 from kilotar.work.gathering import header_rows
 from kilotar.work.output import Output
 from kilotar.work.sharding import Sharding
+from kilotar.work.spooling import spool_part
 from kilotar.work.survey import Survey, SurveyedArchive
 from kilotar.work.tables import join_part
 
@@ -36,6 +38,8 @@ def can_be_early(output: Output, surveyed: Survey) -> bool:
     coming = [archive for archive in surveyed.archives if archive.growth is not None]
     whole = all(archive.growth and not archive.growth.is_part and not archive.outline.parts for archive in coming)
     counted = all(expected_images(surveyed, archive.split) > 0 for archive in surveyed.archives)
+    if output.spool is not None and not output.spool.pixels.is_odd_only:
+        return False  # lengths of all images change, and all of them have to be there for that
     return output.sink.ABOUT.early and follows and bool(coming) and whole and counted and not surveyed.selection
 
 
@@ -54,7 +58,7 @@ class EarlyShards:
             raise OurError(f"{output.name} writes no shards")
         self._sink: ShardSink = sink
         self._options: DataclassLike = output.options
-        self._survey, self._boxes = survey, boxes
+        self._survey, self._boxes, self._spool = survey, boxes, output.spool
         self._window = _WINDOWS[output.options.order]  # type: ignore[attr-defined]
         self._parts: dict[Split, list[Part]] = {archive.split: [] for archive in survey.archives}
         self._next: dict[Split, int] = dict.fromkeys(self._parts, 0)
@@ -79,9 +83,19 @@ class EarlyShards:
             archive.growth.wait_for(span)
         rows = next(iter(header_rows(archive, (span,))))
         parts = self._parts[archive.split]
-        parts.append(join_part(archive, span, rows, self._survey.chosen))
+        parts.append(self._recoded(archive, join_part(archive, span, rows, self._survey.chosen)))
         table = SampleTable(archive.split, parts, self._boxes)
         return tuple(self._complete(archive, table))
+
+    def _recoded(self, archive: SurveyedArchive, part: Part) -> Part:
+        """Give a part with its few odd images converted, where they are to be."""
+        if self._spool is None:
+            return part
+        spool_part(self._spool, archive, part, ignore)
+        recoded = self._spool.part(archive, part)
+        if recoded is None:
+            raise OurError(f"odd images of {archive.split}/{part.key} were not converted")
+        return recoded
 
     def _complete(self, archive: SurveyedArchive, table: SampleTable) -> list[Step]:
         runs, split = self._cuts[table.split], table.split
@@ -103,8 +117,9 @@ class EarlyShards:
     def _plan(self, archive: SurveyedArchive, table: SampleTable, shard: Shard) -> Step:
         survey = self._survey
         wnids = survey.classes or tuple(synset.wnid for synset in survey.edition.classes)
-        collection = Collection(survey.edition, (table,), wnids, self._boxes)
-        paths = {archive.local.name: archive.local.path}
+        edition = self._spool.edition_of(survey.edition) if self._spool else survey.edition
+        collection = Collection(edition, (table,), wnids, self._boxes)
+        paths = {archive.local.name: archive.local.path} | (self._spool.files(collection) if self._spool else {})
         sharding = Sharding(self._sink, self._options, collection, paths, {shard.key: shard})
         self._ready[shard.key] = sharding
         return sharding.steps()[0]

@@ -34,7 +34,7 @@ def find_tree(output: Output, trees: Iterable[Output], link: str) -> Output | No
         return None
     holding = [tree for tree in trees if tree.holds_images_of(output)]
     shared = next((tree for tree in holding if output.shares_tree_with(tree)), None)
-    if shared is not None or link == "never":
+    if shared is not None or link == "never" or output.spool is not None:  # of recoded images no part knows a digest
         return shared
     device = os.stat(nearest_folder(output.folder)).st_dev
     return next((tree for tree in holding if os.stat(nearest_folder(tree.folder)).st_dev == device), None)

@@ -29,6 +29,7 @@ from kilotar.store.staging import Staging
 from kilotar.store.workspace import Workspace
 from kilotar.work.repair import stands
 from kilotar.work.sharding import Sharding
+from kilotar.work.spool import Spool
 
 ANY_WNID = "n00000000"
 BOXES = "boxes/"  # keys of the steps that write XML
@@ -70,6 +71,8 @@ class Output:
         planned_steps: how many steps there are, also where `steps` were not read back.
         sharding: the plan of its shards, None for an output of single files, or where it was not read back.
         remote:  where it will stand if that is no folder of this machine.
+        spool:   of its recoded images, None where none are, or where it was not read back.
+        lacks_pixels: whether images are still to be recoded; `sharding` is a guess while it is so.
     """
 
     sink: Sink
@@ -82,10 +85,13 @@ class Output:
     planned_steps: int
     sharding: Sharding | None = None
     remote: Remote | None = None
+    spool: Spool | None = None
+    lacks_pixels: bool = False
 
     @property
     def name(self) -> str:
-        return self.sink.ABOUT.name
+        """That of its format, unless a person gave it another."""
+        return self.facts.name
 
     @property
     def where(self) -> str:
@@ -145,6 +151,7 @@ class Output:
         return (
             self.sink.ABOUT.images
             and not self.sink.ABOUT.shards
+            and (mine.pixels, mine.recoder) == (theirs.pixels, theirs.recoder)
             and mine.edition_sha256 == theirs.edition_sha256
             and set(mine.sources) >= set(theirs.sources)
             and set(mine.splits) >= set(theirs.splits)
@@ -177,11 +184,17 @@ class Output:
         publish(self.facts / "plan.json", [msgspec.json.format(msgspec.json.encode(stored), indent=1)])
 
     def journal(self, workspace: Workspace) -> Journal[StepDone]:
-        return Journal(workspace.journal(self.recipe.plan_id), StepDone)
+        return Journal(workspace.journal(self._journal_name), StepDone)
 
     def recorded(self, workspace: Workspace) -> tuple[StepDone, ...]:
         """Give what the journal holds, without touching it. Raises MachineError."""
-        return read_journal(workspace.journal(self.recipe.plan_id), StepDone)
+        return read_journal(workspace.journal(self._journal_name), StepDone)
+
+    @property
+    def _journal_name(self) -> str:
+        """The plan's, with the output's own name: the same may be made twice in one root."""
+        plan_id = self.recipe.plan_id
+        return plan_id if self.name == self.recipe.sink else f"{plan_id}-{self.name}"
 
     def is_there(self, workspace: Workspace) -> bool:
         """Tell whether the folders that hold its recorded files still stand; single files are for `verify` to miss."""
@@ -245,7 +258,8 @@ def refuse_other_recipe(facts: Path, recipe: Recipe, folder: Path | Remote) -> S
         return stored
     moved = () if stored.folder == str(folder) else (f"folder: {folder} now, {stored.folder} then",)
     raise SettingsDiffer(
-        f"output {recipe.sink} was begun here with other settings",
+        f"output {facts.name} was begun here with other settings",
         seen="; ".join((*recipe.differences(stored.recipe), *moved)),
-        fix=f"use the same settings, or another root; to start over, remove {facts} and the output's folders",
+        fix=f"use the same settings, or --name NAME for a second one beside it; to start over, remove {facts} and the "
+        "output's folders",
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kilotar.errors import LayoutRefused, SettingsDiffer, UsageError
 from kilotar.model.edition import ArchiveRole, Edition
+from kilotar.model.pixels import AS_PUBLISHED
 from kilotar.parse.remote import Remote
 from kilotar.plan.recipe import Recipe
 from kilotar.plan.steps import Step
@@ -20,12 +21,15 @@ from kilotar.store.objects import open_store
 from kilotar.store.workspace import Workspace
 from kilotar.work.gathering import Gatherer
 from kilotar.work.labels import edition_sha256
-from kilotar.work.output import BOXES, Output, refuse_other_recipe, takes_annotations
+from kilotar.work.output import BOXES, Output, read_stored_plan, refuse_other_recipe, takes_annotations
+from kilotar.work.outputs import begun_outputs
 from kilotar.work.request import Request
 from kilotar.work.sharding import Sharding
+from kilotar.work.spool import Spool, spool_for
 from kilotar.work.survey import Survey
+from kilotar.work.territory import refuse_overlap
 
-__all__ = ["plan_outputs", "plan_shards", "plan_steps", "with_boxes"]
+__all__ = ["lacks_pixels", "plan_outputs", "plan_shards", "plan_steps", "with_boxes"]
 
 
 def plan_outputs(request: Request, surveyed: Survey, workspace: Workspace) -> tuple[Output, ...]:
@@ -35,7 +39,13 @@ def plan_outputs(request: Request, surveyed: Survey, workspace: Workspace) -> tu
     """
     if request.boxes and not surveyed.boxes and request.fetching is None:  # else they come
         _refuse_without_boxes(request, surveyed)
-    return tuple(_plan_output(request, name, surveyed, workspace) for name in dict.fromkeys(request.formats))
+    outputs: list[Output] = []
+    for name in dict.fromkeys(request.formats):
+        output = _plan_output(request, name, surveyed, workspace)
+        if output.is_new():
+            refuse_overlap(output, (*begun_outputs(workspace), *outputs))
+        outputs.append(output)
+    return tuple(outputs)
 
 
 def with_boxes(request: Request, edition: Edition) -> Request:
@@ -67,6 +77,8 @@ def _plan_output(request: Request, name: str, surveyed: Survey, workspace: Works
     if remote is not None:
         _refuse_remote(sink, remote)
     options = parse_options(sink, request.options_of(name))
+    spool = spool_for(sink, options, request.pixels, surveyed.edition, workspace)
+    _refuse_xml(sink, request, spool)
     about = sink.ABOUT
     recipe = Recipe(
         edition=surveyed.edition.name,
@@ -79,17 +91,67 @@ def _plan_output(request: Request, name: str, surveyed: Survey, workspace: Works
         boxes=surveyed.box_sources(unverified=request.unverified) if _takes_boxes(sink) else (),
         edition_sha256=edition_sha256(surveyed.edition),
         choice=surveyed.selection.choice,
+        pixels=spool.pixels if spool else AS_PUBLISHED,
+        recoder=spool.recoder if spool else "",
     )
-    facts = workspace.export(name)
-    folder = _folder(request, workspace, about.folder, recipe)
+    facts = workspace.export(_name(request, sink))
+    recipe, asked = _as_finished(recipe, facts), recipe
+    folder = _folder(request, workspace, request.name or about.folder, recipe)
     stored = refuse_other_recipe(facts, recipe, remote or folder)
     manifest = read_manifest(facts) if stored else None
     if manifest is not None and not request.unverified:
         _refuse_let_in(manifest, surveyed, folder, facts)
-    sharding = plan_shards(sink, options, surveyed)
-    steps = sharding.steps() if sharding else _steps(surveyed, sink)
-    output = Output(sink, options, recipe, folder, facts, steps, manifest, len(steps), sharding, remote)
-    return output if output.is_there(workspace) else replace(output, manifest=None)
+    output = Output(sink, options, recipe, folder, facts, (), manifest, 0, None, remote, spool)
+    if manifest is not None and not output.is_there(workspace):
+        refuse_other_recipe(facts, asked, remote or folder)
+        output = replace(output, manifest=None)
+    return _with_steps(output, surveyed, workspace)
+
+
+def _name(request: Request, sink: Sink) -> str:
+    """Give the name of an output. Raises UsageError where it is that of another format."""
+    name = request.name or sink.ABOUT.name
+    if name != sink.ABOUT.name and name in {other.ABOUT.name for other in find_sinks()}:
+        raise UsageError(f"--name {name} is the name of another format", seen=f"the format here is {sink.ABOUT.name}")
+    return name
+
+
+def _with_steps(output: Output, surveyed: Survey, workspace: Workspace) -> Output:
+    """Give an output with its steps; of one that is finished and whose spool is gone those that were recorded."""
+    lacks = output.spool is not None and lacks_pixels(output.spool, surveyed)
+    if lacks and output.manifest is not None:
+        done = {record.key: record.images for record in output.recorded(workspace)}
+        steps = tuple(Step(key, "", 0, 0, images) for key, images in done.items())
+        return replace(output, steps=steps, planned_steps=len(steps))
+    sharding = plan_shards(output.sink, output.options, surveyed, output.spool)
+    steps = sharding.steps() if sharding else _steps(surveyed, output.sink)
+    return replace(output, steps=steps, planned_steps=len(steps), sharding=sharding, lacks_pixels=lacks)
+
+
+def lacks_pixels(spool: Spool, surveyed: Survey) -> bool:
+    """Tell whether images are still to be recoded. Raises ArchiveRefused, MachineError."""
+    if not spool.has_images:
+        return False
+    is_coming = any(archive.is_coming for archive in surveyed.archives)
+    return is_coming or spool.lacks_any(Gatherer(surveyed).gather(False), surveyed)
+
+
+def _as_finished(recipe: Recipe, facts: Path) -> Recipe:
+    """Give the recipe of an output that is finished, where only the releases that recode are others now."""
+    stored = read_stored_plan(facts)
+    if stored is None or read_manifest(facts) is None:
+        return recipe
+    then = replace(recipe, recoder=stored.recipe.recoder)
+    return then if then.plan_id == stored.plan_id else recipe
+
+
+def _refuse_xml(sink: Sink, request: Request, spool: Spool | None) -> None:
+    if spool is not None and spool.pixels.resize and request.boxes and takes_annotations(sink):
+        raise UsageError(
+            f"format {sink.ABOUT.name} holds XML as published, whose boxes are of images as published",
+            seen=f"--resize {spool.pixels.resize}",
+            fix="leave --boxes or --resize out, or take a format that has boxes as numbers, such as coco",
+        )
 
 
 def _folder(request: Request, workspace: Workspace, usual: str, recipe: Recipe) -> Path:
@@ -133,16 +195,22 @@ def _refuse_let_in(manifest: Manifest, surveyed: Survey, folder: Path, facts: Pa
             )
 
 
-def plan_shards(sink: Sink, options: DataclassLike, surveyed: Survey) -> Sharding | None:
+def plan_shards(sink: Sink, options: DataclassLike, surveyed: Survey, spool: Spool | None = None) -> Sharding | None:
     """Give the shards of an output; None for one of single files, and where the archives are not there yet.
 
+    Args:
+        spool: of recoded images; while it is not whole, the shards are what they would be of the published ones.
     Raises: UsageError, ArchiveRefused, MachineError.
     """
     shards = as_shards(sink)
     if shards is None or any(archive.is_coming for archive in surveyed.archives):
         return None
     collection = Gatherer(surveyed).gather(False, boxes=bool(surveyed.boxes))
-    return Sharding.of(shards, options, collection, {a.local.name: a.local.path for a in surveyed.archives})
+    files = {archive.local.name: archive.local.path for archive in surveyed.archives}
+    recoded = spool.over(collection, surveyed) if spool else None
+    if spool is not None and recoded is not None:
+        collection, files = recoded, files | spool.files(recoded)
+    return Sharding.of(shards, options, collection, files)
 
 
 def plan_steps(surveyed: Survey) -> tuple[Step, ...]:

@@ -21,6 +21,7 @@ from kilotar.sinks.base import find_sink, parse_options
 from kilotar.store.disks import turns
 from kilotar.store.lock import hold_lock
 from kilotar.store.manifest import read_manifest
+from kilotar.store.spool import remove_spools
 from kilotar.store.workspace import Workspace
 from kilotar.work.early_shards import can_be_early
 from kilotar.work.ending import one_by_one, telling_end
@@ -32,12 +33,15 @@ from kilotar.work.inputs import Inputs
 from kilotar.work.linking import find_tree, finished_trees
 from kilotar.work.making import Making, Setting
 from kilotar.work.output import Output
+from kilotar.work.outputs import begun_outputs
 from kilotar.work.picking import is_unpicked, pick_images
 from kilotar.work.planning import plan_outputs, with_boxes
 from kilotar.work.reporting import report_run
 from kilotar.work.request import Request
 from kilotar.work.settling import edition_for, settle
 from kilotar.work.space import refuse_when_full
+from kilotar.work.spool import FOLDER
+from kilotar.work.spooling import fill_spools
 from kilotar.work.survey import Survey, survey
 
 __all__ = ["plan", "prepare", "why"]
@@ -150,6 +154,10 @@ def _make_all(
             surveyed = fetch_archives(surveyed, inputs, emit)  # which sample stands where is known with the last header
             outputs = plan_outputs(request, surveyed, workspace)
             output = outputs[number]
+        if output.lacks_pixels and not can_be_early(output, surveyed):
+            surveyed = _recode(request, surveyed, inputs, outputs, emit)
+            outputs = plan_outputs(request, surveyed, workspace)
+            output = outputs[number]
         if output.manifest is None:
             setting = Setting(surveyed, inputs, workspace, Gatherer(surveyed), slots, request.sync, emit)
             tree = find_tree(output, (*made, *finished_trees(workspace)), request.link)
@@ -157,4 +165,21 @@ def _make_all(
             if surveyed is not setting.survey:
                 outputs = plan_outputs(request, surveyed, workspace)  # parts that arrived meanwhile are steps now
         made.append(replace(outputs[number], manifest=read_manifest(output.facts)))
+    _drop_spools(workspace)
     return surveyed, tuple(made)
+
+
+def _recode(request: Request, surveyed: Survey, inputs: Inputs, outputs: tuple[Output, ...], emit: Emit) -> Survey:
+    """Recode the images of all outputs in one pass; give the survey with all archives there."""
+    if any(archive.is_coming for archive in surveyed.archives):
+        surveyed = fetch_archives(surveyed, inputs, emit)
+    spools = [output.spool for output in outputs if output.spool is not None and output.lacks_pixels]
+    fill_spools(spools, Gatherer(surveyed).gather(False), surveyed, request.jobs, emit)
+    return surveyed
+
+
+def _drop_spools(workspace: Workspace) -> None:
+    """Remove recoded images, unless an output that was begun and not finished waits for some."""
+    waiting = (output for output in begun_outputs(workspace) if output.manifest is None)
+    if all(output.recipe.pixels.is_nothing for output in waiting):
+        remove_spools([workspace.state / FOLDER])

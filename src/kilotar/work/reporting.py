@@ -53,7 +53,12 @@ def report_run(
     counts = count_findings(surveyed, tables)
     recorded = [finding for output in outputs for finding in findings_of(output.recorded(workspace))]
     manifests = (output.manifest for output in outputs if output.manifest)
-    coverage = [one for manifest in manifests for one in manifest.findings if one.kind == COVERAGE]
+    coverage = [
+        one
+        for made in manifests
+        for one in made.findings
+        if one.kind == COVERAGE or (made.pixels and made.pixels.recoder)
+    ]
     findings = dict.fromkeys((*surveyed.findings, *recorded, *found, *counts, *coverage))
     archives = tuple(inputs.fact(archive.local.name) for archive in surveyed.archives)
     facts = tuple(_output_fact(now, then, workspace) for now, then in zip(outputs, before, strict=True))

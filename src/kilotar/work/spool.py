@@ -15,15 +15,17 @@ from pathlib import Path
 
 from kilotar.events import Finding
 from kilotar.model.edition import Edition
-from kilotar.model.pixels import Pixels, plan_geometry
+from kilotar.model.pixels import AS_PUBLISHED, Pixels, PixelWish, plan_geometry
 from kilotar.model.sample import Box
 from kilotar.model.seams import Collection
 from kilotar.model.table import BoxSource, Part, RowsBuilder, SampleTable
+from kilotar.pixels.decoders import find_library
+from kilotar.sinks.base import DataclassLike, Sink, pixels_of
 from kilotar.store.spool import SpooledPart, SpoolFolder
 from kilotar.store.workspace import Workspace
 from kilotar.work.survey import Survey, SurveyedArchive
 
-__all__ = ["ResizedBoxes", "Spool"]
+__all__ = ["FOLDER", "ResizedBoxes", "Spool", "spool_for"]
 
 FOLDER = "pixels"
 
@@ -49,6 +51,19 @@ class Spool:
     @classmethod
     def of(cls, workspace: Workspace, pixels: Pixels, recoder: str, edition: Edition, *, has_images: bool) -> Spool:
         return cls(pixels, recoder, edition, workspace.state / FOLDER, has_images)
+
+    def files(self, collection: Collection) -> dict[str, Path]:
+        """Give the paths of the files that a collection's extents name, besides archives."""
+        return {part.spool: self.root / part.spool for table in collection.tables for part in table.parts if part.spool}
+
+    def edition_of(self, edition: Edition) -> Edition:
+        """Give the edition of what an output holds: it lists no odd images where they were converted."""
+        converts = self.pixels.odd == "convert" or self.pixels.resize.startswith(("box", "crop", "exact"))
+        return replace(edition, cmyk=frozenset(), png=frozenset()) if converts or self._is_raw else edition
+
+    @property
+    def _is_raw(self) -> bool:
+        return self.pixels.form == "ppm"
 
     def folder_of(self, archive: SurveyedArchive) -> SpoolFolder:
         """Give where the recoded images of an archive lie."""
@@ -93,15 +108,13 @@ class Spool:
     def _name(self, archive: SurveyedArchive, part: Part) -> str:
         return str(self.folder_of(archive).data_of(part.key).relative_to(self.root))
 
-    def files(self, collection: Collection) -> dict[str, Path]:
-        """Give the paths of the files that a collection's extents name, besides archives."""
-        return {part.spool: self.root / part.spool for table in collection.tables for part in table.parts if part.spool}
+    def lacks_any(self, collection: Collection, surveyed: Survey) -> bool:
+        """Tell whether something of a collection is still to be recoded. Raises MachineError."""
+        pairs = ((surveyed.archive_of(table.split), part) for table in collection.tables for part in table.parts)
+        return any(archive is not None and self.lacks(archive, part) for archive, part in pairs)
 
     def over(self, collection: Collection, surveyed: Survey) -> Collection | None:
-        """Give a collection as it is in the output, None where a part is not made. Raises MachineError.
-
-        Its edition lists no odd images where they were converted.
-        """
+        """Give a collection as it is in the output, None where a part is not made. Raises MachineError."""
         boxes = ResizedBoxes(collection.boxes, self.pixels.resize) if collection.boxes else None
         tables = []
         for table in collection.tables:
@@ -111,9 +124,7 @@ class Spool:
             if len(whole) < len(parts):
                 return None
             tables.append(SampleTable(table.split, whole, boxes if table.boxes else None))
-        edition = collection.edition
-        if self.pixels.odd == "convert" or self.pixels.resize.startswith(("box", "crop", "exact")):
-            edition = replace(edition, cmyk=frozenset(), png=frozenset())
+        edition = self.edition_of(collection.edition)
         return replace(collection, edition=edition, tables=tuple(tables), boxes=boxes)
 
     def findings(self, collection: Collection, surveyed: Survey) -> Iterator[Finding]:
@@ -123,6 +134,26 @@ class Spool:
             for part in table.parts if archive else ():
                 made = self.made(archive, part) if archive and self.wanted(part) else None
                 yield from made.findings if made is not None else ()
+
+
+def spool_for(
+    sink: Sink, options: DataclassLike, wish: PixelWish, edition: Edition, workspace: Workspace
+) -> Spool | None:
+    """Give what is done to the images of an output, None where nothing is.
+
+    Raises: UsageError; MissingExtra where no library can do it.
+    """
+    about = sink.ABOUT
+    if not about.images:
+        asked = wish.over(AS_PUBLISHED, "keep") if about.boxes else AS_PUBLISHED
+        pixels = Pixels(resize=asked.resize)
+    else:
+        pixels = wish.over(pixels_of(sink, options), about.odd)
+    if pixels.is_nothing:
+        return None
+    recodes = about.images and (pixels.every or bool(edition.cmyk or edition.png))
+    recoder = find_library().stamps if recodes else ""
+    return Spool.of(workspace, pixels, recoder, edition, has_images=about.images)
 
 
 def _merge(part: Part, made: SpooledPart, spool: str) -> Part:
