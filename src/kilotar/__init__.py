@@ -95,6 +95,7 @@ class Wish(TypedDict, total=False):
     accept_terms: bool
     jobs: int
     options: tuple[tuple[str, str, str], ...]
+    name: str
     out: Path | Remote | None
     link: str
     sync: bool
@@ -243,22 +244,36 @@ def verify(
     *,
     level: str = "normal",
     repair: bool = False,
+    against: Path | str | None = None,
+    format_name: str = "",
+    edition: str = "",
     jobs: int = 0,
     on_event: OnEvent = ignore,
 ) -> Report:
-    """Prove what was prepared: `level` is "quick", "normal" or "deep"; `repair` writes bad files anew.
+    """Prove what was prepared under a root, or an export that stands anywhere.
 
     Args:
-        root: a folder; or what `place` gives for the address of one output in a store of objects.
+        root:    a root; the folder of an export; or what `place` gives for an address in a store of objects.
+        level:   "quick", "normal" or "deep".
+        repair:  write bad files of a root anew.
+        against: of an export, the root whose archives it is held against; by default the one above it.
+        format_name, edition: of an export that does not say it itself.
     Raises: LayoutRefused where nothing was prepared; Busy; MachineError; StoreFailed; UsageError for another level,
-        or for `repair` of an address.
+        or for what is for roots alone.
     """
     where = place(root) if isinstance(root, str) else root
     if not isinstance(where, Path):
         return _verify_remote(where, level, jobs, on_event, repair=repair)
     from kilotar.work import verify as verb
+    from kilotar.work.exported import is_root
 
-    return verb.verify(_path(where), level=verb.parse_level(level), repair=repair, jobs=jobs, emit=on_event)
+    parsed, where, says = verb.parse_level(level), _path(where), {"format_name": format_name, "edition": edition}
+    if against is None and not any(says.values()) and is_root(where):
+        return verb.verify(where, level=parsed, repair=repair, jobs=jobs, emit=on_event)
+    from kilotar.work.proving import verify_export
+
+    other = None if against is None else _path(against)
+    return verify_export(where, level=parsed, repair=repair, against=other, jobs=jobs, emit=on_event, **says)
 
 
 def _verify_remote(remote: Remote, level: str, jobs: int, on_event: OnEvent, *, repair: bool) -> Report:

@@ -19,6 +19,7 @@ __all__ = [
     "OutputFact",
     "OutputState",
     "Probe",
+    "ProofFact",
     "Report",
     "SplitFact",
     "Status",
@@ -119,6 +120,26 @@ class LabelProof:
 
 
 @dataclass(frozen=True, slots=True)
+class ProofFact:
+    """What was proved of an export, and by what.
+
+    Attributes:
+        subject: "files" or "images".
+        checked, wrong: how many of them.
+        by:      of files "sha256" or "sizes" of their list, "no-list" where it has none; of images "archives" (their
+            bytes), "recoded" (names and classes of the archives; the bytes were written anew) or "edition" (names,
+            classes and counts of the edition; the bytes are not compared).
+        source:  the root of the archives, or the edition.
+    """
+
+    subject: str
+    checked: int
+    wrong: int
+    by: str
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The end of a verb.
 
@@ -133,6 +154,7 @@ class Report:
         seconds:  wall time of this run.
         verified: False when `--unverified` let an unpublished archive through.
         next_steps: commands or lines of code that lead on.
+        proofs:   of an export.
     """
 
     verb: str
@@ -150,6 +172,7 @@ class Report:
     path: str = ""
     next_steps: tuple[str, ...] = ()
     downloads: tuple[DownloadFact, ...] = ()
+    proofs: tuple[ProofFact, ...] = ()
 
     @property
     def problems(self) -> tuple[Finding, ...]:
@@ -202,7 +225,12 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class OutputState:
-    """How far an output is: steps recorded of steps planned, and whether its manifest stands."""
+    """How far an output is: steps recorded of steps planned, and whether its manifest stands.
+
+    Attributes:
+        format: that it is of; its name is the same unless a person gave another.
+        choice: which images were selected, in words, "" for all.
+    """
 
     name: str
     folder: str
@@ -210,6 +238,8 @@ class OutputState:
     steps_done: int
     steps: int
     complete: bool
+    format: str = ""
+    choice: str = ""
 
 
 @dataclass(frozen=True, slots=True)

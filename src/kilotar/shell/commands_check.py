@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
+from cyclopts import Parameter
+
 import kilotar
 from kilotar.errors import UsageError
 from kilotar.events import Emit
@@ -32,26 +34,42 @@ def verify(
     deep: bool = False,
     repair: bool = False,
     endpoint: str = "",
+    against: Path | None = None,
+    format_name: Annotated[str, Parameter(name="--format")] = "",
+    edition: str = "",
     jobs: Annotated[int, JOBS] = 0,
     talk: Talk = Talk(),  # noqa: B008 - frozen
 ) -> int:
-    """Check what was prepared: every digest, unless told otherwise. Exit 3 where something is wrong.
+    """Check what was prepared, or an export that stands anywhere: every digest. Exit 3 where something is wrong.
 
     Args:
-        root: Folder of the data set; or the address of an output in a store, s3://... as it was given to --out.
+        root: Folder of the data set, or of an export; or the address of an output in a store, as given to --out.
         quick: Manifest, sizes and counts only; no file is read.
         deep: Decode every image as well.
         repair: Write bad files again, from the archives.
         endpoint: Address of the server of s3:// or az://, if it is not the store's own.
+        against: Of an export: the data set whose archives it is held against. Default: the one above it.
+        format_name: Of an export that does not say it itself: its format.
+        edition: Of an export that does not say it itself: its edition.
         jobs: Workers at once. Default: one a core.
     """
     folder = None if "://" in root else Path(root).expanduser()
 
     def work(emit: Emit) -> Answer:
         where = kilotar.place(root, endpoint=endpoint)
-        report = kilotar.verify(where, level=_level(quick, deep), repair=repair, jobs=jobs, on_event=emit)
+        report = kilotar.verify(
+            where,
+            level=_level(quick, deep),
+            repair=repair,
+            against=against,
+            format_name=format_name,
+            edition=edition,
+            jobs=jobs,
+            on_event=emit,
+        )
         answer = answer_report(report)
-        fixes = folder is not None and not repair and any(problem.kind in REPAIRABLE for problem in report.problems)
+        is_root = folder is not None and not report.proofs
+        fixes = is_root and not repair and any(problem.kind in REPAIRABLE for problem in report.problems)
         return replace(answer, lines=[*answer.lines, *([_repair_line(report.root)] if fixes else [])])
 
     return perform("verify", talk, work, folder)

@@ -9,7 +9,7 @@ from collections import Counter
 from itertools import groupby
 
 from kilotar.events import Finding, Outcome
-from kilotar.model.report import ArchiveFact, DownloadFact, LabelProof, OutputFact, Report, SplitFact
+from kilotar.model.report import ArchiveFact, DownloadFact, LabelProof, OutputFact, ProofFact, Report, SplitFact
 from kilotar.shell.text import columns, field, one_line
 from kilotar.shell.units import count, counted, duration, size
 
@@ -30,6 +30,7 @@ def show_report(report: Report) -> list[str]:
     if not report.verified:
         lines.append(field("warning", "archives are not the published ones (--unverified); the provenance says so"))
     lines += [field("folder", _output(output, report.verb)) for output in report.outputs]
+    lines += [field("proved", _proof(fact)) for fact in report.proofs]
     lines += show_labels(report.labels)
     lines += show_problems(report.findings)
     if report.path:
@@ -110,6 +111,23 @@ def _output(output: OutputFact, verb: str) -> str:
         f"manifest sha256 {output.manifest_sha256[:DIGITS]}" if output.manifest_sha256 else "",
     ]
     return f"{output.folder}   {output.name} {output.outcome}: {', '.join(part for part in parts if part)}"
+
+
+_PROOFS = {
+    "sha256": "lengths and sha256 as in the list of this export",
+    "sizes": "lengths as in the list of this export; no digest was taken",
+    "no-list": "NOT compared: this export has no list of its files",
+    "archives": "name, class, label and every byte as in the archives of {source}, each once",
+    "recoded": "name, class and label as in the archives of {source}, each once; bytes were written anew, NOT compared",
+    "edition": "name, class, label and counts as edition {source} has them; bytes NOT compared (--against ROOT does)",
+}
+
+
+def _proof(fact: ProofFact) -> str:
+    if not fact.checked:
+        return f"{one_line(fact.subject)}: {_PROOFS[fact.by]}"
+    right = f"{count(fact.checked - min(fact.wrong, fact.checked))} of {count(fact.checked)} {one_line(fact.subject)}"
+    return f"{right}: {_PROOFS[fact.by].format(source=one_line(fact.source))}"
 
 
 def show_labels(proof: LabelProof | None) -> list[str]:

@@ -1,0 +1,263 @@
+"""`verify EXPORT`: proves an export against the list of its files, and image by image against the archives.
+
+Rules guarded: what was proved and what was not is said, never implied; whatever is wrong with the export is a finding,
+the rest goes on with the next file; nothing is written, but that a root remembers digests of its archives' images
+(shards need none, so the first proof reads the archives too). Without a root that knows the archives, names, classes
+and counts are held against the edition, and the bytes of images only against the digests of their files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+
+from kilotar.errors import KilotarError, LayoutRefused, MachineError, MissingExtra, TheirError, UsageError
+from kilotar.events import Emit, Finding, Found, Outcome, RunStarted, ignore
+from kilotar.model.report import OutputFact, ProofFact, Report
+from kilotar.model.sample import Split
+from kilotar.model.seams import Row
+from kilotar.store.manifest import OWN_FILES, OWN_IMAGES, OWN_MANIFEST
+from kilotar.work.ending import telling_end
+from kilotar.work.exported import Export, find_export
+from kilotar.work.file_check import CHUNK_FILES, FileCheck, digest, measure
+from kilotar.work.labels import prove_labels
+from kilotar.work.spread import spread
+from kilotar.work.truth import EditionTruth, SourceTruth, Truth
+from kilotar.work.verify import Level
+
+__all__ = ["verify_export"]
+
+_MOST_TOLD = 1000  # findings of one kind; the rest is counted
+_CARRIED = {OWN_FILES, OWN_IMAGES, OWN_MANIFEST}
+
+
+def verify_export(
+    folder: Path,
+    *,
+    level: Level = Level.NORMAL,
+    repair: bool = False,
+    against: Path | None = None,
+    format_name: str = "",
+    edition: str = "",
+    jobs: int = 0,
+    emit: Emit = ignore,
+) -> Report:
+    """Check an export, inside a root or anywhere else; nothing is written.
+
+    Args:
+        level:   "quick" looks at lengths only, "normal" takes the digest of every file and of every image.
+        against: a root whose archives it is held against; by default the one above the folder.
+        format_name, edition: of an export that does not say it itself.
+    Raises: LayoutRefused where the folder is no export; UsageError for what is for roots alone; MissingExtra;
+        MachineError.
+    """
+    if level is Level.DEEP or repair:
+        raise UsageError(
+            "--deep and --repair are for roots",
+            seen=f"{folder} is none",
+            fix="verify the root; the images of an export are compared with those of its archives",
+        )
+    started = time.monotonic()
+    export = find_export(folder, format_name=format_name, edition=edition, against=against)
+    with telling_end("verify", emit):
+        images = export.manifest.images if export.manifest else 0
+        emit(RunStarted("verify", str(export.folder), 1, images, 0))
+        check = _Check(export, emit)
+        check.files(level, jobs or os.cpu_count() or 1)
+        if level is not Level.QUICK:
+            check.images()
+        return check.report(time.monotonic() - started)
+
+
+class _Check:
+    """Gathers what is found and what is proved."""
+
+    def __init__(self, export: Export, emit: Emit) -> None:
+        self._export = export
+        self._emit = emit
+        self._findings: list[Finding] = []
+        self._told: Counter[str] = Counter()
+        self._proofs: list[ProofFact] = []
+        self._images = 0
+
+    def found(self, finding: Finding) -> None:
+        self._told[finding.kind] += 1
+        if self._told[finding.kind] <= _MOST_TOLD:
+            self._findings.append(finding)
+            self._emit(Found(finding))
+
+    def files(self, level: Level, jobs: int) -> None:
+        """Hold the files against their list, and the folder against it."""
+        export = self._export
+        if export.manifest is None:
+            self._proofs.append(ProofFact("files", 0, 0, "no-list"))
+            return
+        look = measure if level is Level.QUICK else digest
+        wrong, ours = 0, set()
+        try:
+            files = export.files()
+            chunks = iter(lambda: tuple(islice(files, CHUNK_FILES)), ())
+            for chunk in chunks:
+                ours |= {file.path for file in chunk} if export.sink.ABOUT.shards else set()
+                pieces = [FileCheck(export.folder, chunk[at::jobs], look) for at in range(jobs)]
+                for findings in spread(pieces, jobs, "verify", self._emit):
+                    wrong += len(findings)
+                    for finding in findings:
+                        self.found(finding)
+        except LayoutRefused as error:
+            self.found(Finding("manifest", export.sink.ABOUT.name, str(error)))
+            wrong += 1
+        if export.sink.ABOUT.shards:
+            for path in _strangers(export.folder, ours | _CARRIED):
+                self.found(Finding("extra", path, "not of this export; readers may take it for a shard"))
+        by = "sizes" if level is Level.QUICK else "sha256"
+        self._proofs.append(ProofFact("files", export.manifest.files, wrong, by))
+        if export.manifest.label_table_sha256 != prove_labels(export.edition).table_sha256:
+            self.found(Finding("labels", export.sink.ABOUT.name, f"not those of edition {export.edition.name}"))
+
+    def images(self) -> None:
+        """Hold every image against the archives, or against what is known without them."""
+        export = self._export
+        with ExitStack() as stack:
+            truth = self._truth(stack)
+            rows = _Rows(export, truth, self.found)
+            walk_files(export, rows.take, self.found)
+            rows.end()
+        self._images = rows.images
+        by = "archives" if truth.has_bytes else "edition"
+        self._proofs.append(ProofFact("images", rows.images, rows.wrong, by, truth.name))
+
+    def _truth(self, stack: ExitStack) -> Truth:
+        export = self._export
+        if export.root is not None:
+            splits = export.manifest.splits if export.manifest else ()
+            try:
+                return SourceTruth.open(export.root, export.edition, splits, stack)
+            except TheirError as error:
+                self.found(Finding("no-archives", str(export.root.root), str(error), is_problem=False))
+        return EditionTruth(export.edition)
+
+    def report(self, seconds: float) -> Report:
+        export, manifest = self._export, self._export.manifest
+        for kind, number in self._told.items():
+            if number > _MOST_TOLD:
+                self._findings.append(Finding(kind, export.sink.ABOUT.name, f"{number - _MOST_TOLD:,} more of them"))
+        name = export.sink.ABOUT.name
+        sizes = (manifest.files, manifest.images, manifest.size_bytes) if manifest else (0, self._images, 0)
+        carried = export.manifest_sha256() if manifest else ""
+        return Report(
+            verb="verify",
+            root=str(export.folder),
+            edition=export.edition.name,
+            outcome=Outcome.DONE,
+            outputs=(OutputFact(name, str(export.folder), Outcome.DONE, *sizes, 0, 0, carried),),
+            labels=prove_labels(export.edition),
+            findings=tuple(sorted(set(self._findings), key=lambda f: (f.where, f.offset, f.kind, f.why))),
+            checked=self._images,
+            seconds=seconds,
+            verified=manifest.verified if manifest else True,
+            proofs=tuple(self._proofs),
+        )
+
+
+def walk_files(export: Export, take: Callable[[Row, str], None], found: Callable[[Finding], None]) -> None:
+    """Give every row of an export to `take`, with its file; what cannot be read is a finding, and the rest goes on.
+
+    Raises: MissingExtra, MachineError.
+    """
+    try:
+        for file, rows in export.rows():
+            try:
+                for row in rows:
+                    take(row, file)
+            except (MissingExtra, MachineError):
+                raise
+            except KilotarError as error:
+                found(Finding("unreadable", file or export.sink.ABOUT.name, str(error)))
+    except (MissingExtra, MachineError):
+        raise
+    except KilotarError as error:
+        found(Finding("unreadable", export.sink.ABOUT.name, str(error)))
+
+
+def _strangers(folder: Path, ours: set[str]) -> Iterator[str]:
+    for path, _, names in os.walk(folder):
+        for name in sorted(names):
+            relative = os.path.relpath(os.path.join(path, name), folder)
+            if relative not in ours:
+                yield relative
+
+
+class _Rows:
+    """Takes rows one by one: each known, of its class, with its bytes, and once."""
+
+    def __init__(self, export: Export, truth: Truth, found: Callable[[Finding], None]) -> None:
+        self._export = export
+        self._truth = truth
+        self._found = found
+        self._labels: dict[str, int] = {}
+        self._counts: Counter[Split] = Counter()
+        self.images = self.wrong = 0
+
+    def take(self, row: Row, file: str) -> None:
+        """Check one row."""
+        self.images += 1
+        self._counts[row.split] += 1
+        finding = self._check(row, f"{file}: {row.name}" if file else row.name)
+        if finding is not None:
+            self.wrong += 1
+            self._found(finding)
+
+    def _check(self, row: Row, where: str) -> Finding | None:
+        wnid = self._truth.meet(row.split, row.name)
+        if wnid is None:
+            return Finding("strange", where, f"no image of {row.split} of {self._truth.name}")
+        if self._truth.met_twice:
+            return Finding("repeated", where, "it stands there a second time")
+        if wnid != row.wnid or self._labels.setdefault(row.wnid, row.label) != row.label:
+            return Finding("label", where, f"class {row.wnid or 'none'}, label {row.label}; it is of {wnid or 'none'}")
+        return self._compare(row, where)
+
+    def _compare(self, row: Row, where: str) -> Finding | None:
+        expected = self._truth.sha256
+        if row.read is None or not expected:
+            return None
+        try:
+            data = row.read()
+        except (MissingExtra, MachineError):
+            raise
+        except KilotarError as error:
+            return Finding("unreadable", where, str(error))
+        found = hashlib.sha256(data).digest()
+        if found == expected:
+            return None
+        return Finding("bytes", where, f"sha256 {found.hex()[:16]}..., in the archive {expected.hex()[:16]}...")
+
+    def end(self) -> None:
+        """Check what only the whole tells: labels, counts, and which images are missing."""
+        export, manifest = self._export, self._export.manifest
+        every = tuple(synset.wnid for synset in export.edition.classes)
+        classes = (manifest.classes or every) if manifest else every
+        found = {wnid: label for wnid, label in self._labels.items() if wnid}
+        ranks = {wnid: rank for rank, wnid in enumerate(classes)}
+        if manifest is None and any(ranks[wnid] != label for wnid, label in found.items()):
+            ranks = {wnid: rank for rank, wnid in enumerate(sorted(found))}  # of those that it holds, as trainers count
+            classes = tuple(sorted(found))
+        for wnid, label in sorted(found.items()):
+            if ranks.get(wnid) != label:
+                self._found(Finding("label", wnid, f"label {label}, expected {ranks.get(wnid, 'none')}"))
+        if manifest is not None and manifest.images != self.images:
+            why = f"{self.images:,} images were read, {manifest.images:,} were written"
+            self._found(Finding("count", export.sink.ABOUT.name, why))
+        is_part = manifest is not None and bool(manifest.images_sha256)
+        if not is_part:
+            splits = manifest.splits if manifest else tuple(self._counts)
+            for finding in self._truth.missing(frozenset(classes), tuple(Split(split) for split in splits)):
+                self.wrong += finding.kind == "missing"
+                self._found(finding)

@@ -1,0 +1,174 @@
+"""What an image must be: by the archives of a root, or by what an edition says of names, classes and counts.
+
+Rules guarded: an image is told by its split and name; the archives' digests are those of the index, taken once when the
+archives were proved; a name that is met twice is told; 12 bytes an image and no object.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Protocol
+
+from kilotar.errors import LayoutRefused
+from kilotar.events import Finding
+from kilotar.model.edition import Edition
+from kilotar.model.sample import Split
+from kilotar.model.table import SampleTable
+from kilotar.store.journal import read_journal
+from kilotar.store.workspace import InputRecord, Workspace
+from kilotar.work.gathering import Gatherer
+from kilotar.work.inputs import image_archives
+from kilotar.work.labels import LabelJoin
+from kilotar.work.reopen import survey_again
+
+__all__ = ["EditionTruth", "SourceTruth", "Truth"]
+
+_PLACE_BITS = 24  # of a key: 16 million images a split; the other 40 are of the name's hash
+
+
+class Truth(Protocol):
+    """What images must be.
+
+    Attributes:
+        name:      what it is, for findings.
+        has_bytes: whether it knows digests.
+        met_twice: whether the image met last was met before.
+        sha256:    of the image met last, b"" where it is not known.
+    """
+
+    name: str
+    has_bytes: bool
+    met_twice: bool
+    sha256: bytes
+
+    def meet(self, split: Split, name: str) -> str | None:
+        """Give the class of an image that is met, "" for none, None where there is no such image."""
+        ...
+
+    def missing(self, classes: frozenset[str], splits: tuple[Split, ...]) -> Iterator[Finding]:
+        """Give a finding for each image of these that was not met, or for each count that is short."""
+        ...
+
+
+class _Table:
+    """The images of a split by their names."""
+
+    def __init__(self, table: SampleTable) -> None:
+        self.table = table
+        if len(table) >= 1 << _PLACE_BITS:
+            raise LayoutRefused("there are too many images in a split", seen=f"{len(table):,}")
+        places = (part.rows.name(row) for part in table.parts for row in range(len(part)))
+        self._keys = array("Q", sorted(_key(name) | place for place, name in enumerate(places)))
+        self.met = bytearray(len(table))
+
+    def find(self, name: str) -> int | None:
+        key = _key(name)
+        for at in range(bisect_left(self._keys, key), len(self._keys)):
+            if self._keys[at] >> _PLACE_BITS != key >> _PLACE_BITS:
+                return None
+            part, row = self.table.locate(place := self._keys[at] & (1 << _PLACE_BITS) - 1)
+            if part.rows.name(row) == name:
+                return place
+        return None
+
+
+def _key(name: str) -> int:
+    return hash(name) & (1 << 64) - 1 & -1 << _PLACE_BITS
+
+
+class SourceTruth:
+    """What the archives of a root hold.
+
+    Args:
+        tables: with digests.
+        name:   of the root.
+    """
+
+    has_bytes = True
+
+    def __init__(self, tables: tuple[SampleTable, ...], name: str) -> None:
+        self._tables = {table.split: _Table(table) for table in tables}
+        self.name = name
+        self.met_twice = False
+        self.sha256 = b""
+
+    @classmethod
+    def open(cls, root: Workspace, edition: Edition, splits: tuple[str, ...], stack: ExitStack) -> SourceTruth:
+        """Read the index of a root; parts without digests are read from their archive.
+
+        Args:
+            splits: that are wanted; () for all whose archive the root knows.
+        Raises: LayoutRefused where an archive is gone, ArchiveRefused, MachineError.
+        """
+        known = {record.name for record in read_journal(root.inputs, InputRecord)}
+        splits = splits or tuple(s for s in Split if known & {a.name for a in image_archives(edition, (s,))})
+        surveyed = stack.enter_context(survey_again(root, edition, splits=splits, proved=True))
+        return cls(Gatherer(surveyed).gather(True).tables, str(root.root))
+
+    def meet(self, split: Split, name: str) -> str | None:
+        table = self._tables.get(split)
+        place = table.find(name) if table is not None else None
+        if table is None or place is None:
+            return None
+        part, row = table.table.locate(place)
+        self.met_twice, table.met[place] = bool(table.met[place]), 1
+        self.sha256 = part.rows.digest(row)
+        return part.wnid(row)
+
+    def missing(self, classes: frozenset[str], splits: tuple[Split, ...]) -> Iterator[Finding]:
+        for split in splits:
+            table = self._tables.get(split)
+            for place, met in enumerate(table.met if table is not None else ()):
+                if met or table is None:
+                    continue
+                part, row = table.table.locate(place)
+                if split is Split.TEST or part.wnid(row) in classes:
+                    yield Finding("missing", f"{split}/{part.rows.name(row)}", "it is in the archive")
+
+
+class EditionTruth:
+    """What an edition says of names, classes and counts."""
+
+    has_bytes = False
+
+    def __init__(self, edition: Edition) -> None:
+        self._edition = edition
+        archives = image_archives(edition, tuple(Split))
+        self._joins = {a.split: LabelJoin.of(edition, a) for a in reversed(archives)}
+        self._seen: dict[Split, set[int]] = {split: set() for split in Split}
+        self._counts: Counter[tuple[Split, str]] = Counter()
+        self.name = edition.name
+        self.met_twice = False
+        self.sha256 = b""
+
+    def meet(self, split: Split, name: str) -> str | None:
+        join = self._joins.get(split)
+        joined = join.classify(name, "") if join is not None else ""
+        if isinstance(joined, str):
+            return None
+        seen, key = self._seen[split], hash(name)
+        self.met_twice = key in seen
+        seen.add(key)
+        self._counts[split, joined[0]] += 1
+        return joined[0]
+
+    def missing(self, classes: frozenset[str], splits: tuple[Split, ...]) -> Iterator[Finding]:
+        for (split, wnid), expected in sorted(self._expected(classes, splits).items()):
+            found = self._counts[split, wnid]
+            if expected > 0 and found != expected:
+                yield Finding("count", f"{split}/{wnid}".rstrip("/"), f"{found:,} images, published {expected:,}")
+
+    def _expected(self, classes: frozenset[str], splits: tuple[Split, ...]) -> Counter[tuple[Split, str]]:
+        edition, expected = self._edition, Counter[tuple[Split, str]]()
+        if Split.TRAIN in splits:
+            expected.update({(Split.TRAIN, s.wnid): s.train_images for s in edition.classes if s.wnid in classes})
+        if Split.VAL in splits:
+            wnids = (edition.classes[label].wnid for label in edition.val_labels)
+            expected.update((Split.VAL, wnid) for wnid in wnids if wnid in classes)
+        if Split.TEST in splits:
+            expected[Split.TEST, ""] = edition.counts.get(Split.TEST, 0)
+        return expected
