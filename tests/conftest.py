@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.doubles.buckets import Buckets, give_keys, open_buckets
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -30,6 +33,19 @@ def real_images(shared_folder: Path) -> tuple[Path, ...]:
     if not found:
         pytest.skip(f"no photographs in {shared_folder / 'images'}")
     return found
+
+
+@pytest.fixture(scope="session")
+def bucket_server() -> Iterator[Buckets]:
+    with open_buckets() as buckets:
+        yield buckets
+
+
+@pytest.fixture
+def buckets(bucket_server: Buckets, monkeypatch: pytest.MonkeyPatch) -> Buckets:
+    """Give an S3 server on loopback, with its keys in the environment."""
+    give_keys(monkeypatch)
+    return bucket_server
 
 
 @pytest.fixture(scope="session", autouse=True)

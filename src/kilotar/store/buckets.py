@@ -38,6 +38,8 @@ _PART_BYTES = 16 << 20
 _MOST_PARTS = 9_000  # S3 takes 10,000
 _PARTS_AT_ONCE = 4
 _READ_BYTES = 4 << 20
+_NOT_SENT = "kind: Connect,"  # there was no connection, and the client has tried for long enough
+_REDIRECT = "redirect without LOCATION"  # the client's words for the 301 of another region
 _DIGEST = "sha256"  # x-amz-meta-sha256
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>([A-Za-z0-9]{1,60})</Code>")
@@ -101,7 +103,7 @@ class Bucket:
             return False
         except (BaseError, FileNotFoundError) as error:
             failure = self._failure(error, f"put {about.path}")
-            if _seen(error)[0] or "kind: Connect" in str(error):
+            if _seen(error)[0] or _NOT_SENT in str(error):
                 raise failure from _Untold(type(error).__name__)
             raise Unanswered(failure) from _Untold(type(error).__name__)
 
@@ -197,6 +199,8 @@ def _seen(error: Exception) -> tuple[str, str]:
     """Give HTTP status and the store's own code out of an error's text, "" for what is not in it."""
     text = str(error)
     status, code = _STATUS.search(text), _CODE.search(text)
+    if _REDIRECT in text:
+        return "301", ""
     return status.group(1) if status else "", code.group(1) if code else ""
 
 
