@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import kilotar
 from kilotar.events import Emit
 from kilotar.shell.commands_make import answer_report
-from kilotar.shell.flags import JOBS, Talk, listed, parse_option
+from kilotar.shell.flags import JOBS, Recoded, Talk, listed, parse_option
 from kilotar.shell.stage import Answer, perform
 
 __all__ = ["export"]
@@ -17,6 +17,7 @@ __all__ = ["export"]
 def export(
     root: Path,
     *formats: str,
+    name: str = "",
     out: Path | None = None,
     order: Literal["archive", "windowed", "shuffled", "official"] | None = None,
     seed: int | None = None,
@@ -30,6 +31,7 @@ def export(
     option: tuple[str, ...] = (),
     unverified: bool = False,
     jobs: Annotated[int, JOBS] = 0,
+    recoded: Recoded = Recoded(),  # noqa: B008 - frozen
     talk: Talk = Talk(),  # noqa: B008 - frozen
 ) -> int:
     """Write more formats from the archives that this root remembers; the same command again resumes.
@@ -37,6 +39,7 @@ def export(
     Args:
         root: Folder of the data set.
         formats: Formats to write; see `kilotar formats`.
+        name: Name of the output and of its folder below ROOT, so that one format can be there with several settings.
         out: Write the output there instead of below ROOT; for one format.
         order: How samples follow one another in shards. Default: the format's own.
         seed: Of the mixed orders, and of --per-class and --fraction.
@@ -57,6 +60,7 @@ def export(
         report = kilotar.export(
             root,
             *listed(formats),
+            name=name,
             order=order or "",
             seed=seed,
             shards=shards,
@@ -70,6 +74,7 @@ def export(
             options=tuple(parse_option(text) for text in listed(option)),
             unverified=unverified,
             jobs=jobs,
+            pixels=recoded.wish(),
             on_event=emit,
         )
         return answer_report(report)

@@ -78,8 +78,10 @@ def ask_library(verb: Callable[..., V], root: Path, wanted: Wanted, network: Net
         accept_terms=wanted.accept_terms,
         jobs=wanted.jobs,
         options=wanted.options(),
+        name=wanted.name,
         out=kilotar.place(wanted.out, endpoint=wanted.endpoint) if wanted.out or wanted.endpoint else None,
         link=wanted.link,
+        pixels=wanted.recoded.wish(),
         on_event=emit,
     )
 

@@ -14,8 +14,9 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from kilotar.errors import UsageError
+from kilotar.model.pixels import AS_PUBLISHED, PixelWish
 
-__all__ = ["JOBS", "WAYS", "Talk", "Wanted", "listed", "parse_option"]
+__all__ = ["JOBS", "WAYS", "Recoded", "Talk", "Wanted", "listed", "parse_option"]
 
 JOBS = Parameter(name=("--jobs", "-j"))
 WAYS = ("torrent", "http")  # words of --from that are no folders; a folder of that name is ./torrent
@@ -49,6 +50,30 @@ class Talk:
 
     debug: bool = False
     """Show tracebacks."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recoded:
+    """What is done to the pixels of images."""
+
+    resize: str = ""
+    """New size: N or short:N, max:N, box:N, crop:N, exact:N; images that fit N or max:N stay byte for byte."""
+
+    quality: int = 0
+    """Of JPEGs that are written anew, 1 to 100. Default: 90."""
+
+    filter: Literal["lanczos", "bicubic", "bilinear", "box"] | None = None
+    """How pixels are scaled. Default: lanczos."""
+
+    odd: Literal["keep", "convert"] | None = None
+    """CMYK JPEGs, and PNG under a JPEG's name: keep them, or convert them to RGB JPEGs. Default: the format's own."""
+
+    def wish(self) -> PixelWish:
+        """Give it as the library takes it. Raises: UsageError."""
+        wish = PixelWish(self.resize, self.quality, self.filter or "", self.odd or "")
+        wish.over(AS_PUBLISHED, "keep")  # a wrong word is told before anything is looked at
+        return wish
 
 
 @Parameter(name="*")
@@ -98,11 +123,16 @@ class Wanted:
     option: tuple[str, ...] = ()
     """An option of a format, as FORMAT.NAME=WORD; may be repeated."""
 
+    name: str = ""
+    """Name of the output and of its folder below ROOT, so that one format can be there with several settings."""
+
     out: str = ""
     """Write the output there instead of below ROOT: a folder, or s3://, gs://, az:// and what fsspec knows."""
 
     endpoint: str = ""
     """Address of the server of --out s3:// or az://, if it is not the store's own."""
+
+    recoded: Recoded = Recoded()
 
     link: Literal["auto", "never"] = "auto"
     """Whether a second tree may be hard links of the first."""

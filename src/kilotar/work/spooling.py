@@ -59,7 +59,8 @@ def fill_spools(spools: Iterable[Spool], collection: Collection, surveyed: Surve
     Raises: MachineError; OurError; KeyboardInterrupt, after which the parts that are made are not made again.
     """
     parts = ((table.split, part) for table in collection.tables for part in table.parts)
-    _perform(_jobs(tuple(dict.fromkeys(spools)), parts, surveyed), jobs or os.cpu_count() or 1, emit)
+    different = {(spool.pixels, spool.recoder): spool for spool in spools}
+    _perform(_jobs(tuple(different.values()), parts, surveyed), jobs or os.cpu_count() or 1, emit)
 
 
 def spool_part(spool: Spool, archive: SurveyedArchive, part: Part, emit: Emit) -> None:
