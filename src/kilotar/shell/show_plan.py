@@ -78,7 +78,7 @@ def show_status(status: Status) -> list[str]:
     lines += [
         field(
             "output",
-            f"{o.name}  {o.folder}  {_how_far(o)}, plan {o.plan_id[:12]}",
+            f"{o.name}{_what(o)}  {o.folder}  {_how_far(o)}, plan {o.plan_id[:12]}",
         )
         for o in status.outputs
     ]
@@ -93,6 +93,13 @@ def _download(fact: DownloadFact) -> str:
     places = f", places of {count(fact.positions)} classes known" if fact.positions else ""
     here = f"{size(fact.landed_bytes)} of {size(fact.size_bytes)}"
     return f"{one_line(fact.name)}  {here}, {pieces_text(fact)}{places}"
+
+
+def _what(output: OutputState) -> str:
+    """Give what a name does not say: another format's, a selection."""
+    words = [output.format if output.format != output.name else "", output.choice]
+    told = ", ".join(word for word in words if word)
+    return f" ({told})" if told else ""
 
 
 def _how_far(output: OutputState) -> str:

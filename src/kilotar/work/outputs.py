@@ -20,7 +20,7 @@ def begun_output(name: str, workspace: Workspace) -> Output | None:
     stored = read_stored_plan(facts)
     if stored is None:
         return None
-    sink = find_sink(name)
+    sink = find_sink(stored.recipe.sink)
     options = parse_options(sink, stored.recipe.options)
     steps: tuple[Step, ...] = ()
     place = parse_place(stored.folder, stored.endpoint)

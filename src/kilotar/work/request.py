@@ -22,6 +22,7 @@ __all__ = ["Fetching", "Request"]
 Way = Literal["torrent", "http"]
 Client = Literal["", "aria2", "transmission"]
 
+_TAKEN = (*Split, "archives", "report.json", "verify.json")  # names in a root that outputs do not choose
 MOST_THREADS = 4  # more gain nothing: the kernel is the limit (performance study, section 1)
 
 
@@ -90,6 +91,8 @@ class Request:
         accept_terms: whether the person accepts the edition's terms of use.
         jobs:     threads, 0 for as many as help.
         options:  (format, option, word).
+        name:     of the output, and of its folder below the root; "" for those of the format. For a single format, so
+            that a root may have one format with several settings.
         out:      folder of the output instead of the one below the root, or where else; for a single format.
         link:     "auto" links a second tree to the first where the file system can; "never" copies.
         sync:     False leaves out the syncs of images, for throw-away disks and benches: a power cut may then cost the
@@ -113,6 +116,7 @@ class Request:
     accept_terms: bool = False
     jobs: int = 0
     options: tuple[tuple[str, str, str], ...] = ()
+    name: str = ""
     out: Path | Remote | None = None
     link: str = "auto"
     sync: bool = True
@@ -126,6 +130,7 @@ class Request:
             raise UsageError("no format was asked for", fix="kilotar formats lists them")
         if self.out is not None and len(self.formats) != 1:
             raise UsageError("--out is for one format at a time", seen=f"formats: {', '.join(self.formats)}")
+        self._check_name()
         if self.link not in ("auto", "never"):
             raise UsageError(f"--link is auto or never, not {self.link!r}")
         Selection(self.per_class, self.fraction)
@@ -140,6 +145,12 @@ class Request:
         unknown = [word for word in self.splits if word not in tuple(Split)]
         if unknown:
             raise UsageError(f"there is no split {unknown[0]!r}", seen="splits: train, val, test")
+
+    def _check_name(self) -> None:
+        if self.name and len(set(self.formats)) != 1:
+            raise UsageError("--name is for one format at a time", seen=f"formats: {', '.join(self.formats)}")
+        if self.name in _TAKEN:
+            raise UsageError(f"an output cannot be called {self.name}", seen="something else has this name in a root")
 
     @property
     def is_capped(self) -> bool:

@@ -9,6 +9,7 @@ from kilotar.editions.load import load_edition
 from kilotar.errors import EditionRefused, LayoutRefused, MachineError, UsageError
 from kilotar.events import ignore
 from kilotar.model.report import ArchiveFact, DownloadFact, OutputState, Status
+from kilotar.plan.selection import ALL_IMAGES
 from kilotar.sources.local import FileIdentity, is_still
 from kilotar.store.journal import read_journal
 from kilotar.store.lock import lock_holder
@@ -70,4 +71,6 @@ def _state(output: Output, workspace: Workspace) -> OutputState:
         steps_done=done,
         steps=output.planned_steps,
         complete=complete,
+        format=output.recipe.sink,
+        choice=str(output.recipe.choice) if output.recipe.choice != ALL_IMAGES else "",
     )
