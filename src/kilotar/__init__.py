@@ -263,7 +263,8 @@ def verify(
     """
     where = place(root) if isinstance(root, str) else root
     if not isinstance(where, Path):
-        return _verify_remote(where, level, jobs, on_event, repair=repair)
+        only = repair or against is not None or bool(format_name or edition)
+        return _verify_remote(where, level, jobs, on_event, for_folders=only)
     from kilotar.work import verify as verb
     from kilotar.work.exported import is_root
 
@@ -276,13 +277,17 @@ def verify(
     return verify_export(where, level=parsed, repair=repair, against=other, jobs=jobs, emit=on_event, **says)
 
 
-def _verify_remote(remote: Remote, level: str, jobs: int, on_event: OnEvent, *, repair: bool) -> Report:
+def _verify_remote(remote: Remote, level: str, jobs: int, on_event: OnEvent, *, for_folders: bool) -> Report:
     from kilotar.errors import UsageError
     from kilotar.work.verify import parse_level
     from kilotar.work.verify_remote import verify_remote
 
-    if repair:
-        raise UsageError("an output is repaired by its root", fix="kilotar verify ROOT --repair")
+    if for_folders:
+        raise UsageError(
+            "--repair, --against, --format and --edition are for folders",
+            seen=f"{remote} is an address",
+            fix="an output is repaired by its root: kilotar verify ROOT --repair",
+        )
     return verify_remote(remote, level=parse_level(level), jobs=jobs, emit=on_event)
 
 

@@ -1,8 +1,8 @@
-"""An output in a store of objects: files are made in a spool on this disk, put once, and dropped here.
+"""An output in a store of objects: files are made in a folder of this disk, put once, and dropped here.
 
 Rules guarded: a prefix belongs to one plan, claimed by the first object that is put there (`kilotar-plan.json`, on
-condition that there is none), so that no two plans mix and no put can meet another of ours; what lies in the spool is
-of this run alone and never believed.
+condition that there is none), so that no two plans mix and no put can meet another of ours; what lies on this disk
+is of this run alone and never believed.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ class RemoteFolder:
 
     Args:
         store: gets the files.
-        spool: folder of this disk in which they are made.
+        uploads: folder of this disk in which they are made.
     """
 
-    def __init__(self, store: ObjectStore, spool: Path) -> None:
+    def __init__(self, store: ObjectStore, uploads: Path) -> None:
         self._store = store
-        self._spool = spool
+        self._uploads = uploads
 
     def publish(self, path: str, chunks: Iterable[bytes | memoryview]) -> Written:
         """Put one object; another of that name is kept if it is the same, and refused if not.
 
         Raises: MachineError, StoreFailed, DecisionNeeded.
         """
-        return self.send(Folder(self._spool).publish(path, chunks))
+        return self.send(Folder(self._uploads).publish(path, chunks))
 
     def send(self, file: Written) -> Written:
-        """Put a file that was made in the spool, and drop it there. Raises as `publish`."""
-        made = self._spool / file.path
+        """Put a file that was made among the uploads, and drop it there. Raises as `publish`."""
+        made = self._uploads / file.path
         try:
             put_once(self._store, made, file)
         finally:
@@ -63,22 +63,22 @@ class RemoteFolder:
 
 
 class RemoteStaging(Staging):
-    """The spool in the place of a staging folder: nothing is to be synced or moved, all is put by then.
+    """The uploads in the place of a staging folder: nothing is to be synced or moved, all is put by then.
 
     Args:
         store:   of the output.
         where:   its address, for messages.
-        spool:   folder of this disk.
+        uploads: folder of this disk.
         plan_id: of the output.
     """
 
-    def __init__(self, store: ObjectStore, where: str, spool: Path, plan_id: str) -> None:
-        super().__init__(spool, plan_id)
+    def __init__(self, store: ObjectStore, where: str, uploads: Path, plan_id: str) -> None:
+        super().__init__(uploads, plan_id)
         self._store, self._where, self._plan_id = store, where, plan_id
-        self.folder = spool
+        self.folder = uploads
 
     def open(self, *, swept: bool = False) -> None:
-        """Empty the spool, and claim the prefix. Raises MachineError, StoreFailed, SettingsDiffer."""
+        """Empty the uploads, and claim the prefix. Raises MachineError, StoreFailed, SettingsDiffer."""
         try:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -108,7 +108,7 @@ class RemoteStaging(Staging):
         """Names are looked at one by one, when they are put."""
 
     def move_into_place(self) -> None:
-        """Objects stand in their place; the spool is empty and goes. Raises MachineError."""
+        """Objects stand in their place; the uploads are done and go. Raises MachineError."""
         try:
             shutil.rmtree(self.folder)
         except FileNotFoundError:

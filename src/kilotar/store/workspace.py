@@ -101,7 +101,7 @@ class Workspace:
     def journal(self, plan_id: str) -> Path:
         return self.state / "journal" / f"{plan_id}.jsonl"
 
-    def spool(self, plan_id: str) -> Path:
+    def uploads(self, plan_id: str) -> Path:
         """Give where files of an output that will stand elsewhere are made."""
         return self.state / "uploads" / plan_id[:12]
 

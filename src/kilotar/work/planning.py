@@ -157,7 +157,7 @@ def _refuse_xml(sink: Sink, request: Request, spool: Spool | None) -> None:
 def _folder(request: Request, workspace: Workspace, usual: str, recipe: Recipe) -> Path:
     """Give where an output will stand, or where the files of one that will stand elsewhere are made."""
     if isinstance(request.out, Remote):
-        return workspace.spool(recipe.plan_id)
+        return workspace.uploads(recipe.plan_id)
     return Path(request.out).absolute() if request.out else workspace.root / usual
 
 

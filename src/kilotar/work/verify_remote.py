@@ -16,7 +16,7 @@ from pathlib import Path
 from kilotar.editions.load import load_edition
 from kilotar.errors import EditionRefused, LayoutRefused, UsageError
 from kilotar.events import Emit, Finding, Found, Outcome, RunStarted, ignore
-from kilotar.model.report import OutputFact, Report
+from kilotar.model.report import OutputFact, ProofFact, Report
 from kilotar.parse.remote import Remote
 from kilotar.store.files import Folder, file_sha256
 from kilotar.store.manifest import OWN_FILES, OWN_MANIFEST, Manifest, read_manifest, walk_files
@@ -34,9 +34,11 @@ def verify_remote(remote: Remote, *, level: Level = Level.NORMAL, jobs: int = 0,
     """Check an output in a store against the list that it carries; give the report, which is stored nowhere.
 
     Args:
-        level: "quick" asks for lengths and the digests that objects were given; "normal" and "deep" read them all.
-    Raises: LayoutRefused where no complete output stands; StoreFailed; MissingExtra.
+        level: "quick" asks for lengths and the digests that objects were given; "normal" reads them all.
+    Raises: LayoutRefused where no complete output stands; StoreFailed; MissingExtra; UsageError for "deep".
     """
+    if level is Level.DEEP:
+        raise UsageError("--deep is for roots", seen=f"{remote} is an output", fix="kilotar verify ROOT --deep")
     started, store = time.monotonic(), open_store(remote)
     with tempfile.TemporaryDirectory(prefix="kilotar-verify-") as folder, telling_end("verify", emit):
         manifest = _fetch(store, remote, Path(folder))
@@ -46,6 +48,7 @@ def verify_remote(remote: Remote, *, level: Level = Level.NORMAL, jobs: int = 0,
         chunks = iter(lambda: tuple(islice(files, CHUNK_OBJECTS)), ())
         work = (ObjectCheck(store, chunk, look) for chunk in chunks)
         found = [one for some in spread(work, jobs or os.cpu_count() or 1, "verify objects", emit) for one in some]
+        proof = ProofFact("files", manifest.files, len(found), "sizes" if level is Level.QUICK else "sha256")
         findings = (*_labels(manifest), *found, *manifest.findings)
         for finding in findings:
             emit(Found(finding))
@@ -61,6 +64,7 @@ def verify_remote(remote: Remote, *, level: Level = Level.NORMAL, jobs: int = 0,
             checked=manifest.images,
             seconds=time.monotonic() - started,
             verified=manifest.verified,
+            proofs=(proof,),
         )
 
 
