@@ -77,7 +77,8 @@ def _release(package: str) -> str:
 def _pillow_stamp() -> str:
     from PIL import features
 
-    return f"Pillow {_release('pillow')} (libjpeg {features.version('jpg')})"
+    codec = features.version("libjpeg_turbo") or features.version("jpg")
+    return f"Pillow {_release('pillow')} (libjpeg-turbo {codec})"
 
 
 class _Pillow:

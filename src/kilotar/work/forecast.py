@@ -6,10 +6,12 @@ headers; what is recorded as done is not counted again; a tree that will be link
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from kilotar.model.pixels import Pixels
 from kilotar.model.report import Forecast, ForecastStep
 from kilotar.plan.selection import Selection
 from kilotar.plan.steps import Reason, Step
@@ -21,12 +23,16 @@ from kilotar.work.linking import find_tree, finished_trees
 from kilotar.work.output import BOXES, Output
 from kilotar.work.request import Request
 from kilotar.work.space import ASSUMED_RATE, BLOCK_BYTES, STATE_BYTES, DiskRate, forecast, measure_disk, nearest_folder
+from kilotar.work.spool import Spool
 from kilotar.work.survey import Survey, SurveyedArchive
 
 __all__ = ["forecast_run"]
 
 _TAR_BLOCK_BYTES = 512
 _FRAME_BYTES = 2048  # of a sample in a shard, at most: two members of a tar beside the image
+_RECODE_S = 2.5e-3  # of an image on one core, with the fast libraries
+_JPEG_BYTES_PX = 0.4  # of photographs at quality 90
+_USUAL_PX = 500 * 375
 _ENTRY_BYTES = 64  # of a second name in its folder
 
 
@@ -50,6 +56,7 @@ def forecast_run(
     lacking = [archive for archive in surveyed.archives if downloads.lacks(archive.local)]
     steps = [_get(archive, surveyed, downloads, rate) for archive in lacking]
     fetch_bytes = sum(step.write_bytes for step in steps)
+    steps += [_pixels(spool, surveyed, request.jobs, rate) for spool in _unmade(outputs)]
     for output in outputs:
         tree = find_tree(output, trees, request.link)
         shares = tree is not None and output.shares_tree_with(tree)
@@ -58,12 +65,50 @@ def forecast_run(
         if output.sink.ABOUT.shards:
             steps.append(_shards(output, surveyed, waiting, side_bytes, rate))
         else:
-            steps.append(_line(output.name, surveyed, waiting, side_bytes, rate, links=tree is not None))
+            links = tree is not None
+            steps.append(_line(output, surveyed, waiting, side_bytes, rate, links=links))
         if fetch_bytes and steps[-1].write_bytes:
             first = fetch_bytes if output.sink.ABOUT.shards else _first_part(lacking, surveyed, fetch_bytes)
             steps[-1] = replace(steps[-1], ready_bytes=first)
         trees.append(output)
     return replace(forecast(place, steps, every, rate), fetch_bytes=fetch_bytes)
+
+
+def _unmade(outputs: Iterable[Output]) -> Iterable[Spool]:
+    """Give the spools that are to be made, each once."""
+    lacking = (output for output in outputs if output.lacks_pixels and output.manifest is None)
+    return {output.recipe.pixels: output.spool for output in lacking if output.spool is not None}.values()
+
+
+def _pixels(spool: Spool, surveyed: Survey, jobs: int, rate: DiskRate) -> ForecastStep:
+    """Give the line of images that are recoded; what lies there of a run that was stopped is counted again."""
+    spans = [(archive, span) for archive in surveyed.archives for span in archive.chosen_parts(surveyed.chosen)]
+    contents = [_content(archive, span, surveyed.selection) for archive, span in spans]
+    images, size_bytes = sum(count for count, _ in contents), sum(content for _, content in contents)
+    if spool.pixels.is_odd_only:
+        odd = min(images, len(surveyed.edition.cmyk | surveyed.edition.png))
+        images, size_bytes = odd, size_bytes * odd // max(1, images)
+    write_bytes = recoded_bytes(spool.pixels, images, size_bytes)
+    seconds = rate.seconds(write_bytes, len(spans)) + images * _RECODE_S / (jobs or os.cpu_count() or 1)
+    return ForecastStep("pixels", size_bytes, write_bytes, 2 * len(spans) if images else 0, images, seconds)
+
+
+def recoded_bytes(pixels: Pixels, images: int, size_bytes: int) -> int:
+    """Give about how many bytes images take when something is done to them.
+
+    Args:
+        size_bytes: of them as published.
+    """
+    if not pixels.every:
+        return size_bytes
+    kind, _, number = pixels.resize.partition(":")
+    share = {"short": 4 / 3, "max": 3 / 4}.get(kind, 1.0)  # photographs are three by four
+    each_px = share * int(number) ** 2 if number else _USUAL_PX
+    jpeg_bytes = images * each_px * _JPEG_BYTES_PX
+    if kind in ("short", "max", ""):
+        jpeg_bytes = min(jpeg_bytes, size_bytes)  # none is enlarged
+    raw_share = {"ppm": 1.0, "mixed": pixels.raw_share}.get(pixels.form, 0.0)
+    return int(raw_share * images * each_px * 3 + (1 - raw_share) * jpeg_bytes)
 
 
 def _count(surveyed: Survey) -> int:
@@ -86,17 +131,18 @@ def _get(archive: SurveyedArchive, surveyed: Survey, downloads: Downloads, rate:
 
 
 def _line(
-    name: str, surveyed: Survey, waiting: tuple[Step, ...], side_bytes: int, rate: DiskRate, *, links: bool
+    output: Output, surveyed: Survey, waiting: tuple[Step, ...], side_bytes: int, rate: DiskRate, *, links: bool
 ) -> ForecastStep:
     """Give the line of one output."""
     size_bytes, images = _needs(surveyed, waiting)
     has_notes = any(step.key.startswith(BOXES) for step in waiting)
     notes = (images or _count(surveyed)) if has_notes else 0  # at most one XML an image
     lost_bytes = (images * BLOCK_BYTES // 2 if not links else images * _ENTRY_BYTES) + notes * BLOCK_BYTES
+    size_bytes = recoded_bytes(output.recipe.pixels, images, size_bytes)
     write_bytes = (0 if links else size_bytes) + lost_bytes + side_bytes
     read_bytes = 0 if links else size_bytes if surveyed.selection else sum(step.size_bytes for step in waiting)
     seconds = rate.seconds(write_bytes, images + notes)
-    return ForecastStep(name, read_bytes, write_bytes, images + notes, images, seconds)
+    return ForecastStep(output.name, read_bytes, write_bytes, images + notes, images, seconds)
 
 
 def _shards(
@@ -110,6 +156,7 @@ def _shards(
     if output.sharding is not None and images:
         left = sum(step.members for step in waiting)
         images, size_bytes = left, size_bytes * left // images
+    size_bytes = recoded_bytes(output.recipe.pixels, images, size_bytes)
     write_bytes = size_bytes + images * _FRAME_BYTES + side_bytes
     files = len(waiting) or (1 if images else 0)
     return ForecastStep(output.name, size_bytes, write_bytes, files, images, rate.seconds(write_bytes, files))

@@ -11,21 +11,25 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from kilotar.errors import KilotarError, LayoutRefused, storage_error
-from kilotar.events import Finding
+from kilotar.errors import KilotarError, LayoutRefused, MissingExtra, storage_error
+from kilotar.events import Finding, ignore
 from kilotar.model.edition import Edition
 from kilotar.model.sample import Sample
 from kilotar.model.seams import OutFolder, ShardFact, Written
+from kilotar.pixels.decoders import find_library
 from kilotar.sources.annotations import walk_annotations
 from kilotar.store.files import Folder, file_sha256
 from kilotar.store.manifest import IMAGES, Manifest, walk_files
 from kilotar.store.workspace import Workspace
 from kilotar.work.gathering import Gatherer
 from kilotar.work.output import Output
+from kilotar.work.outputs import drop_spools
 from kilotar.work.planning import plan_shards
 from kilotar.work.reopen import survey_again
 from kilotar.work.repair import rewrite
 from kilotar.work.sharding import Sharding
+from kilotar.work.spool import Spool
+from kilotar.work.spooling import fill_spools
 from kilotar.work.survey import Survey
 
 __all__ = ["mend_output"]
@@ -48,7 +52,8 @@ def mend_output(
     try:
         images = _images(output, output.manifest)
         with survey_again(workspace, edition, splits=(), recipe=output.recipe, images=images) as surveyed:
-            mended = set(_mend(output, output.manifest, frozenset(bad), surveyed))
+            mended = set(_mend(output, output.manifest, frozenset(bad), surveyed, workspace))
+            drop_spools(workspace)
     except KilotarError as error:
         if error.exit_code == 5:
             raise
@@ -71,14 +76,40 @@ def _images(output: Output, manifest: Manifest) -> Path | None:
     raise LayoutRefused(f"{path} is not the list that its manifest names", fix="export again")
 
 
-def _mend(output: Output, manifest: Manifest, bad: frozenset[str], surveyed: Survey) -> Iterator[str]:
+def _refilled(output: Output, workspace: Workspace, surveyed: Survey) -> Spool | None:
+    """Recode the images of an output again, as they were; None where none were.
+
+    Raises: MissingExtra where other releases would do it now, and so give other bytes; MachineError.
+    """
+    recipe = output.recipe
+    if recipe.pixels.is_nothing:
+        return None
+    recoder = find_library().stamps if recipe.recoder else ""
+    if recoder != recipe.recoder:
+        raise MissingExtra(
+            f"{output.name} was recoded by other releases than are installed",
+            seen=f"{recoder} now, {recipe.recoder} then",
+            fix="install those, or export again",
+        )
+    spool = Spool.of(workspace, recipe.pixels, recoder, surveyed.edition, has_images=output.sink.ABOUT.images)
+    fill_spools((spool,), Gatherer(surveyed).gather(False), surveyed, 0, ignore)
+    return spool
+
+
+def _mend(
+    output: Output, manifest: Manifest, bad: frozenset[str], surveyed: Survey, workspace: Workspace
+) -> Iterator[str]:
     """Give the path of every file that was mended."""
-    sharding = plan_shards(output.sink, output.options, surveyed)
+    spool = _refilled(output, workspace, surveyed)
+    sharding = plan_shards(output.sink, output.options, surveyed, spool)
     if sharding is not None:
         yield from _mend_shards(output, manifest, bad, sharding)
         return
     collection = Gatherer(surveyed).gather(True, boxes=True)
     paths = {archive.local.name: archive.local.path for archive in surveyed.archives}
+    recoded = spool.over(collection, surveyed) if spool else None
+    if spool is not None and recoded is not None:
+        collection, paths = recoded, paths | spool.files(recoded)
     folder = Folder(output.folder)
     recorded = {f.path: f.sha256 for f in walk_files(output.facts, manifest) if f.path in bad}
     images = set[str]()

@@ -8,10 +8,12 @@ from kilotar.parse.remote import parse_place
 from kilotar.plan.steps import Step
 from kilotar.sinks.base import find_sink, parse_options
 from kilotar.store.manifest import read_manifest
+from kilotar.store.spool import remove_spools
 from kilotar.store.workspace import Workspace
 from kilotar.work.output import Output, read_stored_plan
+from kilotar.work.spool import FOLDER
 
-__all__ = ["begun_output", "begun_outputs"]
+__all__ = ["begun_output", "begun_outputs", "drop_spools"]
 
 
 def begun_output(name: str, workspace: Workspace) -> Output | None:
@@ -32,3 +34,10 @@ def begun_outputs(workspace: Workspace) -> tuple[Output, ...]:
     """Give every output that was begun, sorted by name. Raises as `begun_output`."""
     begun = (begun_output(name, workspace) for name in workspace.exports())
     return tuple(output for output in begun if output is not None)
+
+
+def drop_spools(workspace: Workspace) -> None:
+    """Remove recoded images, unless an output that was begun and not finished waits for some. Raises MachineError."""
+    waiting = (output for output in begun_outputs(workspace) if output.manifest is None)
+    if all(output.recipe.pixels.is_nothing for output in waiting):
+        remove_spools([workspace.state / FOLDER])

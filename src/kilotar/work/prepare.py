@@ -21,7 +21,6 @@ from kilotar.sinks.base import find_sink, parse_options
 from kilotar.store.disks import turns
 from kilotar.store.lock import hold_lock
 from kilotar.store.manifest import read_manifest
-from kilotar.store.spool import remove_spools
 from kilotar.store.workspace import Workspace
 from kilotar.work.early_shards import can_be_early
 from kilotar.work.ending import one_by_one, telling_end
@@ -33,14 +32,13 @@ from kilotar.work.inputs import Inputs
 from kilotar.work.linking import find_tree, finished_trees
 from kilotar.work.making import Making, Setting
 from kilotar.work.output import Output
-from kilotar.work.outputs import begun_outputs
+from kilotar.work.outputs import drop_spools
 from kilotar.work.picking import is_unpicked, pick_images
 from kilotar.work.planning import plan_outputs, with_boxes
 from kilotar.work.reporting import report_run
 from kilotar.work.request import Request
 from kilotar.work.settling import edition_for, settle
 from kilotar.work.space import refuse_when_full
-from kilotar.work.spool import FOLDER
 from kilotar.work.spooling import fill_spools
 from kilotar.work.survey import Survey, survey
 
@@ -165,7 +163,7 @@ def _make_all(
             if surveyed is not setting.survey:
                 outputs = plan_outputs(request, surveyed, workspace)  # parts that arrived meanwhile are steps now
         made.append(replace(outputs[number], manifest=read_manifest(output.facts)))
-    _drop_spools(workspace)
+    drop_spools(workspace)
     return surveyed, tuple(made)
 
 
@@ -176,10 +174,3 @@ def _recode(request: Request, surveyed: Survey, inputs: Inputs, outputs: tuple[O
     spools = [output.spool for output in outputs if output.spool is not None and output.lacks_pixels]
     fill_spools(spools, Gatherer(surveyed).gather(False), surveyed, request.jobs, emit)
     return surveyed
-
-
-def _drop_spools(workspace: Workspace) -> None:
-    """Remove recoded images, unless an output that was begun and not finished waits for some."""
-    waiting = (output for output in begun_outputs(workspace) if output.manifest is None)
-    if all(output.recipe.pixels.is_nothing for output in waiting):
-        remove_spools([workspace.state / FOLDER])
