@@ -269,6 +269,9 @@ def _parse(name: str, word: str, kind: type) -> object:
 _WORDS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 
+_DISTRIBUTIONS = {"lance": "pylance"}  # where a package is not called as it is imported: "lance" is somebody else's
+
+
 def check_needs(sink: Sink) -> None:
     """Make sure that the packages a format needs are installed.
 
@@ -279,5 +282,5 @@ def check_needs(sink: Sink) -> None:
         raise MissingExtra(
             f"format {sink.ABOUT.name} needs {' and '.join(missing)}",
             seen="not installed",
-            fix=f"pip install {' '.join(missing)}",
+            fix=f"pip install {' '.join(_DISTRIBUTIONS.get(name, name) for name in missing)}",
         )
