@@ -32,13 +32,15 @@ from kilotar.sinks.tfds_layout import hash_order, record, shard_count, shard_pat
 
 ABOUT = SinkAbout(
     name="array-record",
-    summary="ArrayRecord files in the layout of TensorFlow Datasets; CMYK and PNG images keep their bytes",
+    summary="ArrayRecord files in the layout of TensorFlow Datasets; CMYK and PNG images as RGB",
     folder="array-record",
     needs=("array_record",),
     reader="grain.sources.ArrayRecordDataSource, tfds.data_source",
     snippet='grain.sources.ArrayRecordDataSource(sorted(glob.glob("{folder}/imagenet2012/5.1.0/*-train.array*")))',
     shards=True,
     stamped="array_record",
+    odd="convert",
+    version=2,
 )
 OFFICIAL = hash_order
 _FORM = "array_record"

@@ -21,12 +21,14 @@ from kilotar.sinks.tfrecord_frames import frame, read_frames
 
 ABOUT = SinkAbout(
     name="tfds",
-    summary="imagenet2012 5.1.0 of TensorFlow Datasets, in its order; CMYK and PNG images keep their bytes",
+    summary="imagenet2012 5.1.0 of TensorFlow Datasets, in its order; CMYK and PNG images as RGB",
     folder="tfds",
     needs=("google_crc32c",),
     reader="tfds.load, tfds.builder_from_directory",
     snippet='tfds.load("imagenet2012", data_dir="{folder}", split="train")',
     shards=True,
+    odd="convert",
+    version=2,
 )
 OFFICIAL = hash_order
 _FORM = "tfrecord"

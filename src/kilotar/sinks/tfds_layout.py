@@ -8,9 +8,10 @@
 Rules guarded: version, names, order and number of shards are those of a folder that TFDS has made; labels count from 0,
 -1 for test; a split without images is not announced. Of records only the meaning is that of TFDS: a map has no order.
 
-Differs from TFDS: it makes JPEGs of quality 100 out of the 22 CMYK images and the PNG, here they keep their bytes.
-TensorFlow's decoders give RGB of all of them. Names of test images have no folder, as in a tar of the old test archive
-and its patch, which TFDS asks for; out of the archive of 2019 it would take "test/..." for names, and so another order.
+As TFDS has it, the 22 CMYK images and the PNG become RGB JPEGs of quality 100, but by Pillow; with `--odd keep` they
+keep their bytes, and TensorFlow's decoders give RGB of all of them.
+Differs from TFDS: names of test images have no folder, as in a tar of the old test archive and its patch, which TFDS
+asks for; out of the archive of 2019 it would take "test/..." for names, and so another order.
 Source: tensorflow/datasets core/{naming,hashing,shuffle,dataset_info}.py, core/utils/shard_utils.py, core/features/,
 datasets/imagenet2012/, compared with what 4.9.10 writes.
 """
@@ -38,7 +39,7 @@ _NAMES = {Split.TRAIN: "train", Split.VAL: "validation", Split.TEST: "test"}
 _MIN_SHARD_BYTES, _MAX_SHARD_BYTES = 64 << 20, 1 << 30
 _BESIDE_BYTES = 90  # of a record, beside its image: names and frames
 _FEATURES = "tensorflow_datasets.core.features."
-_DESCRIPTION = "ILSVRC 2012, written by kilotar; the bytes of all images are those of the published archives."
+_DESCRIPTION = "ILSVRC 2012, written by kilotar; kilotar-manifest.json says what was done to images."
 _CITATION = "Russakovsky et al., ImageNet Large Scale Visual Recognition Challenge, IJCV 115(3):211-252, 2015."
 
 Records = Callable[[Path], Iterable[tuple[bytes, Callable[[Row, range], Row]]]]

@@ -10,9 +10,11 @@ Rules guarded: labels count from 1, 0 is nobody's ("background"), -1 is that of 
 written into them, one for each image where there are fewer images; every key is in every record; bytes of images as
 published. `image/channels` is 3 for gray images too, as the original script writes it: it is what they are decoded to.
 
-Differs from the original script: it converts the CMYK images and the PNG, here they keep their bytes, and
-`image/colorspace`, `image/channels` and `image/format` say so. Boxes are left out as it does: those of another class,
-those without area, and all of an image whose header has no size (height and width are 0 then).
+CMYK images and the PNG become RGB JPEGs of quality 100, as the original script has it, but by Pillow; with
+`--odd keep` they keep their bytes, and `image/colorspace`, `image/channels` and `image/format` say so.
+
+Boxes are left out as the original does: those of another class, those without area, and all of an image whose header
+has no size (height and width are 0 then).
 Height and width take three bytes each, and a record that loses a box outside its image is filled up with a field that
 readers pass over: so the lengths of records are known from the names, sizes and boxes of images.
 
@@ -42,7 +44,7 @@ from kilotar.sinks.trees import file_names
 
 ABOUT = SinkAbout(
     name="tfrecord",
-    summary="TFRecords of tensorflow/models: labels from 1, CMYK and PNG images keep their bytes",
+    summary="TFRecords of tensorflow/models: labels from 1, CMYK and PNG images as RGB",
     folder="tfrecord",
     needs=("google_crc32c",),
     reader="tensorflow/models, MLPerf ResNet, keras-cv, DALI",
@@ -50,6 +52,8 @@ ABOUT = SinkAbout(
     side_bytes=14,
     shards=True,
     early=True,
+    odd="convert",
+    version=2,
 )
 OFFICIAL = None  # the original shuffles what a folder lists first: another order on every machine
 _NAMES = {Split.TRAIN: ("train", 1024), Split.VAL: ("validation", 128), Split.TEST: ("test", 128)}
