@@ -8,7 +8,7 @@ from kilotar.parse.remote import parse_place
 from kilotar.plan.steps import Step
 from kilotar.sinks.base import find_sink, parse_options
 from kilotar.store.manifest import read_manifest
-from kilotar.store.spool import remove_spools
+from kilotar.store.recoded import remove_spools
 from kilotar.store.workspace import Workspace
 from kilotar.work.output import Output, read_stored_plan
 from kilotar.work.spool import FOLDER

@@ -21,7 +21,7 @@ from kilotar.model.seams import Collection
 from kilotar.model.table import BoxSource, Part, RowsBuilder, SampleTable
 from kilotar.pixels.decoders import find_library
 from kilotar.sinks.base import DataclassLike, Sink, pixels_of
-from kilotar.store.spool import SpooledPart, SpoolFolder
+from kilotar.store.recoded import SpooledPart, SpoolFolder
 from kilotar.store.workspace import Workspace
 from kilotar.work.survey import Survey, SurveyedArchive
 

@@ -24,7 +24,7 @@ from kilotar.exec.processes import ProcessExecutor
 from kilotar.model.sample import Split
 from kilotar.model.seams import Collection
 from kilotar.model.table import Part, RowsBuilder
-from kilotar.store.spool import SpooledPart
+from kilotar.store.recoded import SpooledPart
 from kilotar.work.recoding import BAD, DISK, MADE
 from kilotar.work.spool import Spool
 from kilotar.work.survey import Survey, SurveyedArchive
