@@ -13,11 +13,11 @@ import logging
 import socket
 import struct
 import threading
-import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -85,22 +85,26 @@ class Buckets:
     def make(self) -> str:
         """Make a bucket and give its name."""
         name = f"bucket-{next(_numbers)}"
-        self.ask("PUT", f"/{name}")
+        self._store.create_bucket(name, "us-east-1")
         return name
 
-    def ask(self, method: str, path: str, body: bytes = b"") -> bytes:
-        """Ask the server as anybody, for instance as the stranger who overwrites an object."""
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", method=method, data=body or None)
-        request.add_header("Content-Type", "application/octet-stream")  # not the form that urllib takes it for
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            content: bytes = answer.read()
-        return content
+    @property
+    def _store(self) -> Any:
+        from moto.backends import get_backend
+
+        return get_backend("s3")["123456789012"]["aws"]
+
+    def put(self, bucket: str, name: str, content: bytes) -> None:
+        """Put an object as a stranger would, over whatever is there."""
+        self._store.put_object(bucket, name, content)
+
+    def remove(self, bucket: str, name: str) -> None:
+        """Remove an object as a stranger would."""
+        self._store.delete_object(bucket, name)
 
     def objects(self, bucket: str) -> dict[str, bytes]:
         """Give every object that anybody can see, by its name."""
-        from moto.backends import get_backend
-
-        keys = get_backend("s3")["123456789012"]["aws"].buckets[bucket].keys
+        keys = self._store.buckets[bucket].keys
         return {name: keys[name].value for name in keys}
 
     @contextlib.contextmanager

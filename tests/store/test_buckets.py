@@ -85,7 +85,7 @@ def test_an_empty_file_is_an_object_too(buckets: Buckets, gateway: Gateway, plac
 
 
 def test_a_put_is_conditional(buckets: Buckets, gateway: Gateway, place: str, tmp_path: Path) -> None:
-    buckets.ask("PUT", f"/{place}/in/a/x.tar", b"a stranger's")
+    buckets.put(place, "in/a/x.tar", b"a stranger's")
     file, about = make(tmp_path, b"some bytes")
 
     assert not open_bucket(gateway, place).create(file, about)

@@ -108,7 +108,10 @@ class RemoteStaging(Staging):
         """Names are looked at one by one, when they are put."""
 
     def move_into_place(self) -> None:
-        """Objects stand in their place; the uploads are done and go. Raises MachineError."""
+        """Objects stand in their place."""
+
+    def tidy(self) -> None:
+        """Remove the folder of the uploads, which are all put. Raises MachineError."""
         try:
             shutil.rmtree(self.folder)
         except FileNotFoundError:

@@ -91,6 +91,9 @@ class Staging:
         except OSError as error:
             raise storage_error(error, f"move {self.folder} into place") from error
 
+    def tidy(self) -> None:
+        """Drop what is left when the output is complete; nothing is, of one that was moved."""
+
     def writer(self) -> StagingWriter:
         return StagingWriter(self.folder)
 

@@ -210,6 +210,7 @@ class Making:
             output.begin()
         notes = tuple(self._listing(step.key) for step in output.steps if step.key.startswith(BOXES))
         complete(output, survey, self._setting.inputs, gatherer, notes, self.records)
+        self._staging.tidy()
 
     def _arrived(self, survey: Survey) -> Output:
         """Give the output with all its steps, which are known when everything has arrived."""
