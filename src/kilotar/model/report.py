@@ -190,6 +190,7 @@ class ForecastStep:
 
     Attributes:
         ready_bytes: that must have been fetched until its first file can be written, -1 where it waits for none.
+        upload_bytes: that go to a store; written is then what lies here meanwhile.
     """
 
     name: str
@@ -199,6 +200,7 @@ class ForecastStep:
     images: int
     seconds: float
     ready_bytes: int = -1
+    upload_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +209,7 @@ class Forecast:
 
     Attributes:
         fetch_bytes: that are not here yet.
+        upload_bytes: that go to a store.
     """
 
     root: str
@@ -221,6 +224,7 @@ class Forecast:
     write_bytes_per_s: float
     fits: bool
     fetch_bytes: int = 0
+    upload_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

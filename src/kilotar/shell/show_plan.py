@@ -43,6 +43,7 @@ def show_forecast(forecast: Forecast) -> list[str]:
         f"  inodes needed {count(forecast.files)} of {_inodes(forecast.free_inodes)} free.  "
         f"total about {duration(forecast.seconds)}{rate}",
         *_fetched(forecast),
+        *_uploaded(forecast),
         "  Nothing was changed." + (_START if forecast.fits else ""),
     ]
 
@@ -59,6 +60,14 @@ def _fetched(forecast: Forecast) -> list[str]:
     ]
     lines = [f"  fetches {size(forecast.fetch_bytes)}, {duration(forecast.fetch_bytes / _EXAMPLE_BYTES_S)} {at}"]
     return lines + ([f"  first files: {'; '.join(ready)}"] if ready else [])
+
+
+def _uploaded(forecast: Forecast) -> list[str]:
+    """Give what goes to a store."""
+    if not forecast.upload_bytes:
+        return []
+    at = f"{duration(forecast.upload_bytes / _EXAMPLE_BYTES_S)} at {size(_EXAMPLE_BYTES_S)}/s"
+    return [f"  uploads {size(forecast.upload_bytes)}, {at}; each shard lies here until it is put"]
 
 
 def _inodes(free: int) -> str:

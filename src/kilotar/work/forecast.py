@@ -63,7 +63,8 @@ def forecast_run(
         waiting = () if shares else _waiting(output, workspace, surveyed.trusted)
         side_bytes = every * (output.sink.ABOUT.side_bytes + STATE_BYTES) if output.manifest is None else 0
         if output.sink.ABOUT.shards:
-            steps.append(_shards(output, surveyed, waiting, side_bytes, rate))
+            step = _shards(output, surveyed, waiting, side_bytes, rate)
+            steps.append(step if output.remote is None else _passing(step, request.threads))
         else:
             links = tree is not None
             steps.append(_line(output, surveyed, waiting, side_bytes, rate, links=links))
@@ -71,7 +72,15 @@ def forecast_run(
             first = fetch_bytes if output.sink.ABOUT.shards else _first_part(lacking, surveyed, fetch_bytes)
             steps[-1] = replace(steps[-1], ready_bytes=first)
         trees.append(output)
-    return replace(forecast(place, steps, every, rate), fetch_bytes=fetch_bytes)
+    upload_bytes = sum(step.upload_bytes for step in steps)
+    return replace(forecast(place, steps, every, rate), fetch_bytes=fetch_bytes, upload_bytes=upload_bytes)
+
+
+def _passing(step: ForecastStep, threads: int) -> ForecastStep:
+    """Give the line of an output that goes to a store: here there are as many shards at once as there are threads."""
+    files = min(threads, step.files)
+    here = -(-step.write_bytes * files // max(1, step.files))
+    return replace(step, write_bytes=here, files=files, upload_bytes=step.write_bytes)
 
 
 def _unmade(outputs: Iterable[Output]) -> Iterable[Spool]:
