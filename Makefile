@@ -3,6 +3,7 @@
 VENV = .venv
 BIN = $(VENV)/bin
 INTEROP = .venv-interop
+SITE = .venv-docs
 
 # Two groups of tests: those of our own, and those that hand our outputs to the readers they are for. The second needs
 # torch (3 GB), so it has its own environment and runs there only when everything is required.
@@ -16,7 +17,7 @@ help:
 	@echo "make test    all tests (KILOTAR_REQUIRE_ALL=1: a missing tool is a failure)"
 	@echo "make lint    form, types, floors"
 	@echo "make format  put the form right"
-	@echo "make docs    write the generated pages of docs/ anew"
+	@echo "make docs    write the generated pages of docs/ anew, and build the site into ./site"
 	@echo "make bench   measure speed and memory, write docs/performance.md"
 	@echo "make clean   remove everything that make has made"
 
@@ -42,14 +43,16 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(VENV)/.dev
+docs: $(VENV)/.dev $(SITE)/.stamp
 	$(BIN)/python docs/generate.py
+	$(SITE)/bin/zensical build --clean --strict
+	$(BIN)/python tests/docs/links.py site
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench
 
 clean:
-	rm -rf demo $(VENV) $(INTEROP) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf demo $(VENV) $(INTEROP) $(SITE) site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find src tests bench docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.core: pyproject.toml .ci/environment
@@ -62,4 +65,8 @@ $(VENV)/.dev: $(VENV)/.core
 
 $(INTEROP)/.stamp: pyproject.toml .ci/environment tests/interop/requirements.txt
 	.ci/environment $(INTEROP) -e '.[dev]' -r tests/interop/requirements.txt
+	@touch $@
+
+$(SITE)/.stamp: docs/requirements.txt .ci/environment
+	.ci/environment $(SITE) -r docs/requirements.txt
 	@touch $@

@@ -1,4 +1,4 @@
-"""Write the pages of docs/ that are made of the source: errors.md, formats.md of the sinks, explanations.md.
+"""Write the pages of docs/ that are made of the source: errors, messages, commands, formats, library, JSON.
 
 Rules guarded: `tests/test_docs.py` fails when a page is not what this would write, or when a code has no advice here.
 """
@@ -6,17 +6,20 @@ Rules guarded: `tests/test_docs.py` fails when a page is not what this would wri
 from __future__ import annotations
 
 import inspect
+import sys
 import textwrap
 from collections.abc import Callable, Iterator
-from dataclasses import fields
+from functools import partial
 from pathlib import Path
 
 from kilotar.errors import KilotarError
 from kilotar.model.explanations import EXPLANATIONS
-from kilotar.sinks.base import find_sinks
 
 DOCS = Path(__file__).resolve().parent
-MADE = "<!-- made by docs/generate.py; change it there or in the source -->"
+sys.path.insert(0, str(DOCS))  # for `making`, which is no package that anybody installs
+
+from making import api, commands, formats, messages, schemas  # noqa: E402
+from making.markdown import MADE  # noqa: E402
 
 EXIT_CODES = {
     0: "done, or nothing was to be done",
@@ -129,25 +132,6 @@ def errors_page() -> str:
     return "\n\n".join(rows) + "\n"
 
 
-def formats_page() -> str:
-    """Give docs/formats.md."""
-    rows = [
-        "# Formats",
-        MADE,
-        "`kilotar prepare ROOT --for NAME,...` writes them, several from one read of the archives.",
-    ]
-    for sink in find_sinks():
-        about = sink.ABOUT
-        place = "the root itself" if about.folder == "." else f"`{about.folder}/` below the root"
-        rows += [f"## {about.name}", f"{about.summary.rstrip('.')}.", f"- written to: {place}"]
-        rows[-1] += f"\n- read by: {about.reader}" if about.reader else ""
-        rows[-1] += f"\n- needs: {', '.join(about.needs)}" if about.needs else ""
-        rows[-1] += f"\n- bytes: the same for the same release of {about.stamped}" if about.stamped else ""
-        options = ", ".join(f"`{about.name}.{field.name}`" for field in fields(sink.Options))
-        rows[-1] += f"\n- options: {options}" if options else ""
-    return "\n\n".join(rows) + "\n"
-
-
 def explanations_page() -> str:
     """Give docs/explanations.md."""
     rows = [
@@ -160,10 +144,22 @@ def explanations_page() -> str:
     return "\n\n".join(rows) + "\n"
 
 
+def advice(code: str) -> str:
+    """Give what a person does about a code."""
+    return ADVICE[code].strip()
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "errors.md": errors_page,
-    "formats.md": formats_page,
+    "formats.md": formats.formats_page,
     "explanations.md": explanations_page,
+    "reference/commands.md": commands.commands_page,
+    "reference/messages.md": partial(messages.messages_page, advice),
+    "reference/json.md": schemas.schemas_page,
+    "reference/report.schema.json": schemas.report_schema,
+    "reference/event.schema.json": schemas.event_schema,
+    "reference/python.md": api.api_page,
+    **{name: partial(str, text) for name, text in formats.format_pages().items()},
 }
 
 
