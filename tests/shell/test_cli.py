@@ -24,6 +24,7 @@ def test_prepare_hands_its_flags_to_the_library(library: Library, kt: Run) -> No
         *("prepare", "data", "--from", "in", "--for", "imagefolder,cls-loc", "--for", "lists", "--splits", "val"),
         *("--classes", "imagenette,n01440764", "--boxes", "--accept-terms", "--unverified", "--edition", "e.toml"),
         *("-j", "3", "--option", "cls-loc.kaggle=yes", "--link", "never", "--out", "else where"),
+        *("--per-class", "10", "--seed", "3", "--images", "list.txt", "--name", "few"),
     )
 
     assert ended.code == 0
@@ -36,12 +37,17 @@ def test_prepare_hands_its_flags_to_the_library(library: Library, kt: Run) -> No
         "formats": ("imagefolder", "cls-loc", "lists"),
         "splits": ("val",),
         "classes": ("imagenette", "n01440764"),
+        "per_class": 10,
+        "fraction": 0.0,
+        "seed": 3,
+        "images": Path("list.txt"),
         "boxes": True,
         "edition": "e.toml",
         "unverified": True,
         "accept_terms": True,
         "jobs": 3,
         "options": (("cls-loc", "kaggle", "yes"),),
+        "name": "few",
         "out": Path("else where"),
         "link": "never",
     }

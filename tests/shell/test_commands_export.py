@@ -44,3 +44,20 @@ def test_what_cannot_be_done_is_told_with_its_code(kt: Run, tmp_path: Path) -> N
     )
     assert (nowhere.code, nothing.code, order.code) == (8, 2, 2)
     assert "kilotar prepare" in nowhere.err
+
+
+def test_a_selection_and_a_name_come_from_the_command_line_and_are_shown(kt: Run, tmp_path: Path) -> None:
+    tiny, root = make_tiny(tmp_path / "tiny"), str(tmp_path / "root")
+    kt("index", root, "--from", str(tiny.folder), "--edition", str(tiny.toml))
+    few = tmp_path / "few.txt"
+    few.write_text("".join(f"{key}.JPEG\n" for key in sorted(tiny.truth) if key.endswith("1")))
+
+    assert kt("export", root, "webdataset", "--name", "wds-2", "--per-class", "2", "--seed", "1").code == 0
+    assert kt("export", root, "webdataset", "--name", "wds-few", "--images", str(few)).code == 0
+    again = kt("export", root, "webdataset", "--name", "wds-2", "--fraction", "0.5")
+
+    told = kt("status", root).out
+    assert "wds-2 (webdataset, 2 of each class, seed 1)" in told
+    assert "wds-few (webdataset, the " in told and "images of a list, sha256 " in told
+    assert again.code == 9 and "--name" in again.err
+    assert kt("verify", root).code == 0
