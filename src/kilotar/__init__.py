@@ -121,13 +121,17 @@ def export(
     *names: str,
     order: str = "",
     shards: int | None = None,
+    origin: Path | str | None = None,
+    origin_format: str = "",
     on_event: OnEvent = ignore,
     **wish: Unpack[Wish],
 ) -> Report:
-    """Write formats from the archives that `root` remembers; the same call again resumes.
+    """Write formats from the archives that `root` remembers, or out of another export; the same call again resumes.
 
     Args:
         names: of formats; see `find_sinks`.
+        origin: folder of an export in any format that is read here; archives are made of it first and kept in `root`.
+        origin_format: of an export that does not say it itself.
         order, shards: choices of every format named that has them, "" and None for the format's own.
         wish: as for `prepare`; its `seed` is that of the order too.
     Raises: LayoutRefused where the root knows no archives; UsageError for a choice that no format has; as `prepare`.
@@ -136,7 +140,8 @@ def export(
 
     wish["formats"] = names or wish.get("formats", ())
     seed = wish.pop("seed", None)
-    return verb.export(_request(root, wish), verb.Shared(order, seed, shards), on_event)
+    given = None if origin is None else verb.Origin(_path(origin), origin_format)
+    return verb.export(_request(root, wish), verb.Shared(order, seed, shards), on_event, given)
 
 
 def plan(root: Path | str, *, on_event: OnEvent = ignore, **wish: Unpack[Wish]) -> Forecast:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
+from cyclopts import Parameter
+
 import kilotar
 from kilotar.events import Emit
 from kilotar.shell.commands_make import answer_report
@@ -17,6 +19,8 @@ __all__ = ["export"]
 def export(
     root: Path,
     *formats: str,
+    origin: Annotated[Path | None, Parameter(name="--from")] = None,
+    origin_format: Annotated[str, Parameter(name="--from-format")] = "",
     name: str = "",
     out: Path | None = None,
     order: Literal["archive", "windowed", "shuffled", "official"] | None = None,
@@ -29,16 +33,20 @@ def export(
     images: Path | None = None,
     boxes: bool = False,
     option: tuple[str, ...] = (),
+    edition: str = "",
     unverified: bool = False,
+    accept_terms: bool = False,
     jobs: Annotated[int, JOBS] = 0,
     recoded: Recoded = Recoded(),  # noqa: B008 - frozen
     talk: Talk = Talk(),  # noqa: B008 - frozen
 ) -> int:
-    """Write more formats from the archives that this root remembers; the same command again resumes.
+    """Write more formats from the archives that this root remembers, or out of another export; again resumes.
 
     Args:
         root: Folder of the data set.
         formats: Formats to write; see `kilotar formats`.
+        origin: An export in any format, to write from instead of the archives; ROOT is a new folder then.
+        origin_format: Format of that export, if it does not say so itself.
         name: Name of the output and of its folder below ROOT, so that one format can be there with several settings.
         out: Write the output there instead of below ROOT; for one format.
         order: How samples follow one another in shards. Default: the format's own.
@@ -51,7 +59,9 @@ def export(
         images: Only the images that this file names, one a line; a split of which it names none is whole.
         boxes: Join the bounding boxes too.
         option: An option of one format, as FORMAT.NAME=WORD; may be repeated.
+        edition: Edition of an export that does not say it itself: a name, or a TOML file.
         unverified: Take archives that are not the published ones; written into the provenance.
+        accept_terms: Accept the terms of use of the data set.
         jobs: Workers at once. Default: one a core, at most 4.
     """
     root = root.expanduser()
@@ -60,6 +70,8 @@ def export(
         report = kilotar.export(
             root,
             *listed(formats),
+            origin=origin,
+            origin_format=origin_format,
             name=name,
             order=order or "",
             seed=seed,
@@ -72,7 +84,9 @@ def export(
             images=images,
             boxes=boxes,
             options=tuple(parse_option(text) for text in listed(option)),
+            edition=edition,
             unverified=unverified,
+            accept_terms=accept_terms,
             jobs=jobs,
             pixels=recoded.wish(),
             on_event=emit,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-__all__ = ["END", "member", "member_bytes"]
+__all__ = ["END", "header", "member", "member_bytes"]
 
 _BLOCK = 512
 _MODE = b"0000444\0"
@@ -17,7 +17,7 @@ END = bytes(2 * _BLOCK)
 
 def member(name: str, data: bytes | memoryview) -> Iterator[bytes | memoryview]:
     """Give a file as it stands in a tar: header, content, padding. `name` is at most 100 ASCII bytes."""
-    yield _header(name, len(data))
+    yield header(name, len(data))
     yield data
     if padding := -len(data) % _BLOCK:
         yield bytes(padding)
@@ -28,10 +28,13 @@ def member_bytes(size_bytes: int) -> int:
     return _BLOCK + size_bytes + -size_bytes % _BLOCK
 
 
-def _header(name: str, size_bytes: int) -> bytes:
+def header(name: str, size_bytes: int) -> bytes:
+    """Give the header of a file, 512 bytes. Raises ValueError for a name or a length that has no room in it."""
     encoded = name.encode("ascii")
     if len(encoded) > 100:
         raise ValueError(f"the name is too long for a shard: {name!r}")
+    if size_bytes >= 1 << 33:
+        raise ValueError(f"{name} is too long for a tar: {size_bytes:,} bytes")
     fields = (
         encoded.ljust(100, b"\0"),
         _MODE,

@@ -8,16 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 
 from kilotar.errors import LayoutRefused, UsageError
 from kilotar.events import Emit, ignore
 from kilotar.model.report import Report
 from kilotar.sinks.base import find_sink
-from kilotar.store.workspace import Workspace
+from kilotar.store.journal import read_journal
+from kilotar.store.lock import hold_lock
+from kilotar.store.workspace import InputRecord, Workspace
+from kilotar.work.exported import find_export
 from kilotar.work.prepare import prepare
+from kilotar.work.regain import regain
 from kilotar.work.request import Request
+from kilotar.work.settling import settle
 
-__all__ = ["Shared", "export"]
+__all__ = ["Origin", "Shared", "export"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +46,71 @@ class Shared:
                 yield field.name, str(value)
 
 
-def export(request: Request, shared: Shared = Shared(), emit: Emit = ignore) -> Report:
-    """Write formats from the archives that a root remembers; the same request again resumes.
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """An export that stands for the archives.
 
-    Raises: LayoutRefused where nothing was begun and no folder of archives is named; as `prepare`.
+    Attributes:
+        folder: of the export.
+        format_name: of what it is, where it does not say so itself.
     """
+
+    folder: Path
+    format_name: str = ""
+
+
+def export(request: Request, shared: Shared = Shared(), emit: Emit = ignore, origin: Origin | None = None) -> Report:
+    """Write formats from the archives that a root remembers, or out of an export; the same request again resumes.
+
+    Args:
+        origin: the export; archives are made of it first, and kept in the state of the root.
+    Raises: LayoutRefused where nothing was begun and no folder of archives is named; as `prepare` and `regain`.
+    """
+    given = tuple(_spread(request, shared))
+    seed = shared.seed if request.is_capped else None
+    request = replace(request, options=(*given, *request.options), seed=seed)
+    if origin is not None:
+        return prepare(_from_export(request, origin, emit), emit)
     if request.source is None and request.fetching is None and Workspace(request.root).read_facts() is None:
         raise LayoutRefused(
             f"{request.root} knows no archives",
             seen="nothing was prepared or fetched there",
             fix="kilotar prepare ROOT --from DIR, or --from torrent",
         )
-    given = tuple(_spread(request, shared))
-    seed = shared.seed if request.is_capped else None
-    return prepare(replace(request, options=(*given, *request.options), seed=seed), emit)
+    return prepare(request, emit)
+
+
+def _from_export(request: Request, origin: Origin, emit: Emit) -> Request:
+    """Make archives of an export; give the request that writes formats from them."""
+    found = find_export(origin.folder, format_name=origin.format_name, edition=request.edition)
+    workspace = Workspace(request.root)
+    request = replace(request, edition=request.edition or found.edition_word)
+    _refuse_other_archives(workspace)
+    settled = settle(request, found.edition, workspace)
+    workspace.create()
+    with hold_lock(workspace.lock):
+        workspace.write_facts(settled)
+        regained = regain(found, workspace.state, unverified=request.unverified, emit=emit)
+    return replace(
+        request,
+        source=regained.folder,
+        unverified=True,  # no archive that is made again has the published digest
+        splits=request.splits or regained.splits,
+        classes=request.classes or regained.classes,
+        notes=regained.findings,
+    )
+
+
+def _refuse_other_archives(workspace: Workspace) -> None:
+    """Refuse a root that has archives of its own. Raises LayoutRefused, MachineError."""
+    own = (r for r in read_journal(workspace.inputs, InputRecord) if workspace.state not in Path(r.path).parents)
+    record = next(own, None)
+    if record is not None:
+        raise LayoutRefused(
+            f"{workspace.root} has archives of its own",
+            seen=record.path,
+            fix="leave --from out to write from them, or give another root",
+        )
 
 
 def _spread(request: Request, shared: Shared) -> Iterator[tuple[str, str, str]]:

@@ -21,7 +21,7 @@ from kilotar.store.manifest import FILES, MANIFEST, OWN_FILES, OWN_MANIFEST, Man
 from kilotar.store.workspace import STATE, Workspace
 from kilotar.work.labels import edition_sha256
 from kilotar.work.outputs import begun_outputs
-from kilotar.work.reopen import edition_of
+from kilotar.work.settling import edition_source
 
 __all__ = ["Export", "find_export", "is_root"]
 
@@ -34,6 +34,7 @@ class Export:
         folder:   of its files.
         sink:     its format.
         edition:  what its names and labels mean.
+        edition_word: name or file that it is loaded from.
         manifest: what it was when it was made; None for one that somebody else made.
         facts:    where its manifest and the list of its files are, and how the list is called.
         root:     the root whose archives it can be held against, None where none is known.
@@ -42,6 +43,7 @@ class Export:
     folder: Path
     sink: Sink
     edition: Edition
+    edition_word: str
     manifest: Manifest | None
     facts: tuple[Path, str]
     root: Workspace | None
@@ -95,12 +97,12 @@ def find_export(folder: Path, *, format_name: str = "", edition: str = "", again
     manifest, facts = read_manifest(folder, OWN_MANIFEST), (folder, OWN_FILES)
     if manifest is None and above is not None:
         manifest, facts = _of_root(folder, above, format_name)
-    found = _edition(edition, manifest, root)
+    word, found = _edition(edition, manifest, root)
     name = manifest and (manifest.format or manifest.output)
     if name and format_name and name != format_name:
         raise LayoutRefused(f"{folder} is not in format {format_name}", seen=f"its manifest says {name}")
     sink = find_sink(name or format_name) if name or format_name else _recognise(folder, found)
-    return Export(folder, sink, found, manifest, facts, root)
+    return Export(folder, sink, found, word, manifest, facts, root)
 
 
 def _root_above(folder: Path) -> Workspace | None:
@@ -117,8 +119,8 @@ def _of_root(folder: Path, root: Workspace, format_name: str) -> tuple[Manifest 
     return (output.manifest, (output.facts, FILES)) if output else (None, (folder, FILES))
 
 
-def _edition(word: str, manifest: Manifest | None, root: Workspace | None) -> Edition:
-    """Give the edition of an export. Raises LayoutRefused where it was made with another one, or with one unknown."""
+def _edition(word: str, manifest: Manifest | None, root: Workspace | None) -> tuple[str, Edition]:
+    """Give the edition of an export and where it is loaded from. Raises LayoutRefused where it is another, or none."""
     facts = root.read_facts() if root is not None else None
     if word or facts is None:
         name = word or (manifest.edition if manifest else DEFAULT_EDITION)
@@ -126,9 +128,9 @@ def _edition(word: str, manifest: Manifest | None, root: Workspace | None) -> Ed
             raise LayoutRefused(
                 f"the export was made of edition {name}", seen="it is not a bundled one", fix="--edition FILE.toml"
             )
-        edition = load_edition(name)
     else:
-        edition = edition_of(facts)
+        name = edition_source(facts)
+    edition = load_edition(name)
     theirs = manifest.edition_sha256 if manifest else ""
     if theirs and theirs != edition_sha256(edition):
         raise LayoutRefused(
@@ -136,7 +138,7 @@ def _edition(word: str, manifest: Manifest | None, root: Workspace | None) -> Ed
             seen=f"classes, labels or names differ: {theirs[:16]} there, {edition_sha256(edition)[:16]} here",
             fix="--edition FILE.toml, or --against ROOT",
         )
-    return edition
+    return name, edition
 
 
 def _recognise(folder: Path, edition: Edition) -> Sink:

@@ -9,6 +9,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from kilotar.errors import UsageError
+from kilotar.events import Finding
 from kilotar.model.edition import Archive
 from kilotar.model.pixels import NO_WISH, PixelWish
 from kilotar.model.profile import ClientOptions
@@ -98,6 +99,7 @@ class Request:
         sync:     False leaves out the syncs of images, for throw-away disks and benches: a power cut may then cost the
             output.
         pixels:   what is done to images.
+        notes:    what is known of the archives beforehand; findings of every output.
     """
 
     root: Path
@@ -121,6 +123,7 @@ class Request:
     link: str = "auto"
     sync: bool = True
     pixels: PixelWish = NO_WISH
+    notes: tuple[Finding, ...] = ()
 
     def __post_init__(self) -> None:
         """Raises: UsageError."""

@@ -203,6 +203,7 @@ def survey(
     classes = choose_classes(edition, request.classes, read_wnids) if request.classes else ()
     selection = _selection(request)
     findings = list(_check_kits(edition, inputs.find_others(request.source, ArchiveRole.DEVKIT))) if kits else []
+    findings += request.notes
     archives = []
     chosen = frozenset(classes) if classes else None
     given = request.fetching.positions if request.fetching else None

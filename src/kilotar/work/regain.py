@@ -1,0 +1,347 @@
+"""`export --from EXPORT`: archives made again out of an export, so that every format can be written from them.
+
+::
+
+    ROOT/.kilotar/from/<id>/journal.jsonl           which files of the export were read, and what was found in them
+    ROOT/.kilotar/from/<id>/piles/<split>/<class>   images by class, while they come
+    ROOT/.kilotar/from/<id>/<archive>               the archives, of the names and the layout that the edition gives
+
+Rules guarded: the bytes of an archive follow from the images alone, whatever format and order they came in: sorted by
+class and name; a file of the export that its list does not confirm is left out, and told; an image is taken only under
+a name of the published form, of the class that its name has in the edition; the length of the archive is never the
+published one, so that it is not taken for that. A kill costs the file that was being read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import msgspec
+
+from kilotar.errors import ArchiveRefused, KilotarError, LayoutRefused, MachineError, MissingExtra, storage_error
+from kilotar.events import Emit, Finding, Found, Outcome, StepEnded
+from kilotar.model.edition import Archive, Layout
+from kilotar.model.sample import Extent, Sample, Split
+from kilotar.model.seams import Row, Written
+from kilotar.sinks.tar_shards import END, header, member_bytes
+from kilotar.store.files import publish
+from kilotar.store.journal import Journal
+from kilotar.store.piles import Piled, Piles
+from kilotar.work.exported import Export
+from kilotar.work.file_check import digest
+from kilotar.work.inputs import image_archives
+from kilotar.work.labels import LabelJoin
+from kilotar.work.member_names import LARGEST_IMAGE_BYTES, NameRule
+
+__all__ = ["Regained", "regain"]
+
+_RECORD = 10_240  # published tars are multiples of it
+_MOST_TOLD = 100  # findings of a kind in one file of the export
+_READ_BYTES = 1 << 20
+
+
+class FileRead(msgspec.Struct, frozen=True):
+    """A file of the export that was read: how many images it gave, of which class which label, and what was found."""
+
+    file: str
+    images: int
+    size_bytes: int
+    labels: tuple[tuple[str, int], ...]
+    splits: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Regained:
+    """Archives made of an export.
+
+    Attributes:
+        folder:   where they are.
+        splits:   that were found.
+        classes:  the wnids of an export of some classes, () for all.
+        findings: what was left out, where the images come from, and what is missing.
+    """
+
+    folder: Path
+    splits: tuple[str, ...]
+    classes: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
+def regain(export: Export, state: Path, *, unverified: bool, emit: Emit) -> Regained:
+    """Make archives of an export below the state of a root; the same again resumes.
+
+    Args:
+        unverified: read on where a file beside the shards is not what was written.
+    Raises: LayoutRefused where the export holds no image that can be taken, or its own list does not fit; MissingExtra;
+        MachineError.
+    """
+    listed = {file.path: file for file in export.files()}
+    folder = state / "from" / _identity(export)[:12]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise storage_error(error, f"make the folder {folder}") from error
+    with Journal(folder / "journal.jsonl", FileRead) as journal:
+        if not journal.records or journal.records[-1].file:
+            _refuse_wrong_side_files(export, listed, unverified=unverified)
+            _Reading(export, folder, journal, listed, emit).run()
+        records = tuple(journal.records)
+    return _regained(export, folder, records)
+
+
+def _identity(export: Export) -> str:
+    """Tell this export from any other, and from itself when it has changed."""
+    facts = [str(export.folder), export.sink.ABOUT.name, export.edition.name]
+    if export.manifest is not None:
+        facts.append(export.manifest_sha256())
+    else:
+        for path, folders, names in os.walk(export.folder):
+            folders.sort()
+            facts += [f"{path}/{name} {os.lstat(os.path.join(path, name)).st_mtime_ns}" for name in sorted(names)]
+    return hashlib.sha256("\n".join(facts).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _refuse_wrong_side_files(export: Export, listed: dict[str, Written], *, unverified: bool) -> None:
+    """Refuse where what says which image is which cannot be trusted."""
+    read = {path for path, _ in export.rows()} if export.sink.ABOUT.shards else listed.keys()
+    looks = (digest(export.folder / path, file) for path, file in listed.items() if path not in read)
+    wrong = [finding for finding in looks if finding is not None]
+    if wrong and not unverified:
+        raise LayoutRefused(
+            "files beside the shards are not what was written",
+            seen=f"{len(wrong)}, the first is {wrong[0].where}: {wrong[0].why}",
+            fix="put them back, or pass --unverified to read the export as it is",
+        )
+
+
+class _Reading:
+    """Reads an export file by file, from where the journal ends, and makes the archives."""
+
+    def __init__(
+        self, export: Export, folder: Path, journal: Journal[FileRead], listed: dict[str, Written], emit: Emit
+    ) -> None:
+        self._export = export
+        self._folder = folder
+        self._journal = journal
+        self._listed = listed
+        self._emit = emit
+        archives = image_archives(export.edition, tuple(Split))
+        self._archives = {a.split: a for a in reversed(archives)}
+        self._piles = {split: Piles(folder / "piles" / split, len(journal.records)) for split in Split}
+
+    def run(self) -> None:
+        done = len(self._journal.records)
+        findings: list[Finding] = []
+        try:
+            for number, (file, rows) in enumerate(self._export.rows()):
+                if number >= done:
+                    self._record(self._read(number, file or self._export.sink.ABOUT.name, rows))
+        except (MissingExtra, MachineError):
+            raise
+        except KilotarError as error:
+            findings.append(Finding("unreadable", self._export.sink.ABOUT.name, str(error)))
+        made = [self._archive(split, findings) for split in Split if self._piles[split].classes()]
+        if not made:
+            raise LayoutRefused(
+                f"no image of {self._export.folder} could be taken",
+                seen=next((f"{f.where}: {f.why}" for r in self._journal.records for f in r.findings), "it is empty"),
+                fix="is it of another --edition, or in another --format?",
+            )
+        self._record(FileRead("", 0, 0, (), (), tuple(findings)))
+        for split in made:
+            self._piles[split].remove()
+
+    def _record(self, read: FileRead) -> None:
+        for piles in self._piles.values():
+            piles.flush()
+        next(iter(self._piles.values())).sync()
+        self._journal.append([read])
+        for finding in read.findings:
+            self._emit(Found(finding))
+        self._emit(StepEnded(f"from/{read.file}", Outcome.DONE, read.images, read.size_bytes))
+
+    def _read(self, number: int, file: str, rows: Iterator[Row]) -> FileRead:
+        """Read a file of the export; one that is not what was written is left out."""
+        taking = _Taking(number, file, self)
+        listed = self._listed.get(file)
+        wrong = digest(self._export.folder / file, listed) if listed is not None else None
+        if wrong is not None:
+            return FileRead(file, 0, 0, (), (), (wrong,))
+        try:
+            for row in rows:
+                taking.take(row)
+        except (MissingExtra, MachineError):
+            raise
+        except KilotarError as error:
+            taking.found(Finding("unreadable", file, str(error)))
+        return taking.done()
+
+    def pile(self, row: Row, number: int, data: bytes, sha256: bytes) -> None:
+        key = row.wnid if self._archives[row.split].layout is Layout.TAR_OF_TARS else "all"
+        self._piles[row.split].add(key, number, row.name, data, sha256)
+
+    def about(self, split: Split) -> Archive | None:
+        return self._archives.get(split)
+
+    def listed_sha256(self, row: Row) -> str:
+        """Give the digest of an image that is a file of its own, "" where none is listed."""
+        if self._export.sink.ABOUT.shards or not self._listed:
+            return ""
+        path = self._export.sink.place(Sample(row.split, row.name, Extent("", 0, 0), row.wnid))
+        return self._listed[path].sha256 if path in self._listed else ""
+
+    def joins(self, split: Split) -> LabelJoin:
+        return LabelJoin.of(self._export.edition, self._archives[split])
+
+    def _archive(self, split: Split, findings: list[Finding]) -> Split:
+        """Make the archive of a split out of its piles."""
+        about, piles = self._archives[split], self._piles[split]
+        try:
+            publish(self._folder / about.name, _Tar(about, piles, findings))
+        except ValueError as error:
+            raise ArchiveRefused(f"{about.name} cannot be made of this export", seen=str(error)) from error
+        return split
+
+
+class _Taking:
+    """Takes the images of one file of an export."""
+
+    def __init__(self, number: int, file: str, reading: _Reading) -> None:
+        self._number = number
+        self._file = file
+        self._reading = reading
+        self._images = self._size_bytes = 0
+        self._labels: dict[str, int] = {}
+        self._splits: dict[Split, LabelJoin] = {}
+        self._findings: list[Finding] = []
+        self._told: Counter[str] = Counter()
+
+    def found(self, finding: Finding) -> None:
+        self._told[finding.kind] += 1
+        if self._told[finding.kind] <= _MOST_TOLD:
+            self._findings.append(finding)
+
+    def take(self, row: Row) -> None:
+        """Take an image, or say why not. Raises MissingExtra, MachineError."""
+        finding = self._refuse(row)
+        if finding is not None:
+            self.found(finding)
+            return
+        try:
+            data = row.read() if row.read is not None else b""
+        except (MissingExtra, MachineError):
+            raise
+        except KilotarError as error:
+            self.found(Finding("unreadable", self._where(row), str(error)))
+            return
+        sha256 = hashlib.sha256(data)
+        if not 0 < len(data) <= LARGEST_IMAGE_BYTES:
+            self.found(Finding("size", self._where(row), f"{len(data):,} bytes"))
+        elif self._reading.listed_sha256(row) not in ("", sha256.hexdigest()):
+            self.found(Finding("digest", self._where(row), "not the bytes that were written"))
+        else:
+            self._reading.pile(row, self._number, data, sha256.digest())
+            self._labels.setdefault(row.wnid, row.label)
+            self._images += 1
+            self._size_bytes += len(data)
+
+    def _refuse(self, row: Row) -> Finding | None:
+        about = self._reading.about(row.split)
+        if about is None:
+            return Finding("name", self._where(row), f"the edition has no images of {row.split}")
+        join = self._splits.setdefault(row.split, self._reading.joins(row.split))
+        if not NameRule(about).name_of(row.name.encode("utf-8", "replace"), 0) or "/" in row.name:
+            return Finding("name", self._where(row), "not of the published form")
+        joined = join.classify(row.name, row.wnid if about.layout is Layout.TAR_OF_TARS else "")
+        if isinstance(joined, str):
+            return Finding("label", self._where(row), joined)
+        if joined[0] != row.wnid:
+            return Finding("label", self._where(row), f"class {row.wnid or 'none'} here, {joined[0]} by its name")
+        return None
+
+    def _where(self, row: Row) -> str:
+        return f"{self._file}: {row.name}"
+
+    def done(self) -> FileRead:
+        for kind, number in self._told.items():
+            if number > _MOST_TOLD:
+                self._findings.append(Finding(kind, self._file, f"{number - _MOST_TOLD:,} more of them"))
+        labels = tuple(sorted((wnid, label) for wnid, label in self._labels.items() if wnid))
+        splits = tuple(sorted(self._splits))
+        return FileRead(self._file, self._images, self._size_bytes, labels, splits, tuple(self._findings))
+
+
+class _Tar:
+    """The bytes of an archive made of piles; they can be read twice."""
+
+    def __init__(self, about: Archive, piles: Piles, findings: list[Finding]) -> None:
+        self._about = about
+        self._piles = piles
+        self._findings = findings
+
+    def __iter__(self) -> Iterator[bytes]:
+        total = 0
+        for piece in chain(self._members(), (END,)):
+            total += len(piece)
+            yield piece
+        if total % _RECORD == 0:
+            yield bytes(512)
+
+    def _members(self) -> Iterator[bytes]:
+        for key in self._piles.classes():
+            records = self._sorted(key)
+            if self._about.layout is not Layout.TAR_OF_TARS:
+                yield from self._images(key, records)
+                continue
+            size_bytes = sum(member_bytes(record.size_bytes) for record in records) + len(END)
+            yield header(f"{key}.tar", size_bytes)
+            yield from self._images(key, records)
+            yield END
+
+    def _sorted(self, key: str) -> list[Piled]:
+        """Give the records of a class by name, of equal names the first."""
+        kept: dict[str, Piled] = {}
+        for record in self._piles.records(key):
+            first = kept.setdefault(record.name, record)
+            if first is not record:
+                why = "the same bytes" if first.sha256 == record.sha256 else "OTHER bytes"
+                finding = Finding("duplicate", record.name, f"{why} stand there under this name; the first were taken")
+                if finding not in self._findings:
+                    self._findings.append(finding)
+        return [kept[name] for name in sorted(kept)]
+
+    def _images(self, key: str, records: Iterable[Piled]) -> Iterator[bytes]:
+        with self._piles.path(key).open("rb") as file:
+            for record in records:
+                file.seek(record.offset)
+                data = file.read(record.size_bytes)
+                if hashlib.sha256(data).digest() != record.sha256:
+                    raise MachineError(f"the disk changed {record.name}", seen=f"in the pile of {key}")
+                yield header(record.name, len(data))
+                yield data
+                yield bytes(-len(data) % 512)
+
+
+def _regained(export: Export, folder: Path, records: tuple[FileRead, ...]) -> Regained:
+    """Give what the journal tells of archives that are there."""
+    labels = {wnid: label for record in records for wnid, label in record.labels}
+    splits = tuple(str(split) for split in Split if any(split in record.splits for record in records))
+    manifest, images = export.manifest, sum(record.images for record in records)
+    classes = manifest.classes if manifest else ()
+    if manifest is None and any(export.edition.label_of(wnid) != label for wnid, label in labels.items()):
+        classes = tuple(sorted(labels))  # labels are ranks among some classes
+    findings = [finding for record in records for finding in record.findings]
+    if manifest is not None and images != manifest.images:
+        why = f"{images:,} images were taken, {manifest.images:,} were written"
+        findings.append(Finding("count", export.sink.ABOUT.name, why))
+    source = f"{export.sink.ABOUT.name}, plan {manifest.plan_id}" if manifest else f"{export.sink.ABOUT.name}, unlisted"
+    made_of = ", ".join(f"{name} {found}" for name, found in manifest.sources) if manifest else "archives not known"
+    findings.append(Finding("from-export", source, f"{images:,} images; made of {made_of}", is_problem=False))
+    return Regained(folder, splits, classes, tuple(findings))
