@@ -22,7 +22,8 @@ def export(
     origin: Annotated[Path | None, Parameter(name="--from")] = None,
     origin_format: Annotated[str, Parameter(name="--from-format")] = "",
     name: str = "",
-    out: Path | None = None,
+    out: str = "",
+    endpoint: str = "",
     order: Literal["archive", "windowed", "shuffled", "official"] | None = None,
     seed: int | None = None,
     shards: int | None = None,
@@ -48,7 +49,8 @@ def export(
         origin: An export in any format, to write from instead of the archives; ROOT is a new folder then.
         origin_format: Format of that export, if it does not say so itself.
         name: Name of the output and of its folder below ROOT, so that one format can be there with several settings.
-        out: Write the output there instead of below ROOT; for one format.
+        out: Write the output there instead of below ROOT: a folder, or s3://, gs://, az:// ...; for one format.
+        endpoint: Address of the server of --out s3:// or az://, if it is not the store's own.
         order: How samples follow one another in shards. Default: the format's own.
         seed: Of the mixed orders, and of --per-class and --fraction.
         shards: Number of shards of the training images. Default: the format's usual.
@@ -76,7 +78,7 @@ def export(
             order=order or "",
             seed=seed,
             shards=shards,
-            out=out,
+            out=kilotar.place(out, endpoint=endpoint) if out or endpoint else None,
             splits=listed(splits),
             classes=listed(classes),
             per_class=per_class,
