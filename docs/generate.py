@@ -149,7 +149,13 @@ def advice(code: str) -> str:
     return ADVICE[code].strip()
 
 
+def readme() -> str:
+    """Give README.md as it is, with the table of formats as they are."""
+    return formats.readme((DOCS.parent / "README.md").read_text("utf-8"))
+
+
 PAGES: dict[str, Callable[[], str]] = {
+    "../README.md": readme,
     "errors.md": errors_page,
     "formats.md": formats.formats_page,
     "explanations.md": explanations_page,

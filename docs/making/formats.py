@@ -44,6 +44,29 @@ def formats_page() -> str:
     return "\n\n".join(rows) + "\n"
 
 
+def readme(text: str) -> str:
+    """Give the README with its table of formats written anew."""
+    rows = [
+        [
+            f"[`{one.ABOUT.name}`](docs/formats/{one.ABOUT.name}.md)",
+            f"`{_call(one)}`" if one.ABOUT.snippet else _who(one),
+        ]
+        for one in find_sinks()
+    ]
+    begin, end = "<!-- formats -->", "<!-- /formats -->"
+    before, _, rest = text.partition(begin)
+    return f"{before}{begin}\n{table(['format', 'read by'], rows)}\n{end}{rest.partition(end)[2]}"
+
+
+def _call(sink: Sink) -> str:
+    folder = "imagenet" if sink.ABOUT.folder == "." else f"imagenet/{sink.ABOUT.folder}"
+    return sink.ABOUT.snippet.format(folder=folder).replace("|", "\\|")
+
+
+def _who(sink: Sink) -> str:
+    return cell(sink.ABOUT.reader)
+
+
 def format_pages() -> dict[str, str]:
     """Give a page for each format, by its path below docs/."""
     return {f"formats/{one.ABOUT.name}.md": "\n\n".join(_page(one)) + "\n" for one in find_sinks()}
