@@ -65,6 +65,7 @@ $(VENV)/.dev: $(VENV)/.core
 
 $(INTEROP)/.stamp: pyproject.toml .ci/environment tests/interop/requirements.txt
 	.ci/environment $(INTEROP) -e '.[dev]' -r tests/interop/requirements.txt
+	PKG_CONFIG_PATH=$(CURDIR)/tests/interop/ffcv .ci/environment $(INTEROP) --no-deps ffcv==1.0.2
 	@touch $@
 
 $(SITE)/.stamp: docs/requirements.txt .ci/environment

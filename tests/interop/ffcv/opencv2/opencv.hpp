@@ -1,0 +1,1 @@
+#include <opencv2/imgproc.hpp> // see opencv4.pc
