@@ -8,6 +8,7 @@ from pathlib import Path
 
 import kilotar
 from kilotar.editions.tiny import Tiny, make_tiny
+from kilotar.events import Event, Note
 from kilotar.plan.worlds import ShardSet
 from kilotar.store.manifest import OWN_FILES, OWN_MANIFEST, read_manifest, walk_files
 from kilotar.store.workspace import Workspace
@@ -55,3 +56,14 @@ def test_a_tree_carries_none_because_its_folder_is_the_root(root: Path, tiny: Ti
     prepare(root, tiny)
 
     assert not (root / OWN_MANIFEST).exists()
+
+
+def test_a_chosen_number_that_fits_few_worlds_is_told_while_it_is_made_complaint_52(root: Path, tiny: Tiny) -> None:
+    events: list[Event] = []
+    prepare(root, tiny, events, formats=("webdataset",), options=(("webdataset", "shards", "6"),))
+    again: list[Event] = []
+    prepare(root, tiny, again, formats=("webdataset",), options=(("webdataset", "shards", "6"),))
+
+    told = [event.text for event in events if isinstance(event, Note)]
+    assert len(told) == 1 and told[0].startswith("webdataset: 6 shards of train go evenly to 2 processes")
+    assert not [event for event in again if isinstance(event, Note)]

@@ -32,6 +32,7 @@ from kilotar.model.edition import Edition, Strictness
 from kilotar.model.sample import NO_LABEL, Sample, Split
 from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, ShardFact, Written
 from kilotar.parse.tar import RawMember, walk_members
+from kilotar.plan.worlds import even_count
 from kilotar.sinks.base import ShardOptions, SinkAbout
 from kilotar.sinks.reading import FileRows, plain_name, read_json, refusing, row_at
 from kilotar.sinks.tar_shards import END, member, member_bytes
@@ -41,6 +42,7 @@ ABOUT = SinkAbout(
     name="webdataset",
     summary="tars of samples, for streaming",
     folder="webdataset",
+    version=2,
     reader="webdataset, timm (wds/), DALI, datasets.load_dataset('webdataset')",
     snippet='timm.data.create_dataset("wds/", root="{folder}", split="train", is_training=True, batch_size=256)',
     side_bytes=90,
@@ -92,11 +94,11 @@ def place_annotation(annotation: object) -> str:
 
 
 def count(split: Split, sizes: Sequence[int], options: Options) -> int:
-    """Give the published number of shards for a whole split, and as many as keep their length for a part of one."""
+    """Give the published number of shards for a whole split; for a part an even one that about keeps their length."""
     usual = _NAMES[split][2]
     if options.shards and split is Split.TRAIN:
         return options.shards
-    return max(1, min(usual, round(len(sizes) / _IMAGES_A_SHARD[split])))
+    return min(usual, even_count(round(len(sizes) / _IMAGES_A_SHARD[split])))
 
 
 def path(split: Split, number: int, count: int) -> str:

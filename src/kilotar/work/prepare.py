@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from kilotar.events import Emit, Outcome, RunStarted, ignore
+from kilotar.events import Emit, Note, Outcome, RunStarted, ignore
 from kilotar.model.edition import Edition
 from kilotar.model.report import Forecast, Report, WhyRow
 from kilotar.plan.steps import Reason, Step
@@ -75,6 +75,9 @@ def prepare(request: Request, emit: Emit = ignore) -> Report:
         steps = sum(len(output.steps) for output in planned if output.manifest is None)
         images = sum(step.images for step in expected.steps)
         emit(RunStarted("prepare", str(workspace.root), steps, images, expected.write_bytes))
+        for output in planned:
+            for doubt in output.sharding.doubts() if output.sharding and output.manifest is None else ():
+                emit(Note("warning", f"{output.name}: {doubt}"))
         surveyed, made = _make_all(request, surveyed, inputs, outputs, workspace, emit)
         inputs.settle()
         return report_run(surveyed.standing(inputs.found), inputs, made, outputs, workspace, time.monotonic() - started)

@@ -17,6 +17,7 @@ from kilotar.model.seams import Collection, Item, Shard, ShardFact, Written
 from kilotar.model.table import SampleTable
 from kilotar.plan.order import cut, order_rows
 from kilotar.plan.steps import Step, StepDone
+from kilotar.plan.worlds import shard_sets
 from kilotar.sinks.base import DataclassLike, ShardSink, as_builder
 from kilotar.store.files import publish, publish_built
 from kilotar.work.extents import Extents
@@ -57,26 +58,32 @@ class Sharding:
         """Give the step of a shard; recoded images need no bytes of an archive any more."""
         table = self.collection.table(shard.split)
         archives = {part.archive for part in table.parts} if table is not None else ()
-        extents = [sample.at for sample in self.collection.samples(shard) if sample.at.archive in archives]
+        extents = [at for at in self.collection.extents(shard) if at.archive in archives]
         if not extents:
             return Step(shard.key, "", 0, 0, len(shard.rows))
         start, stop = min(at.offset for at in extents), max(at.stop for at in extents)
         return Step(shard.key, extents[0].archive, start, stop, len(shard.rows))
 
+    def doubts(self) -> tuple[str, ...]:
+        """Give what a person should know of a number of shards that they chose themselves."""
+        if not getattr(self.options, "shards", 0):
+            return ()
+        return tuple(s.doubt for s in shard_sets(self.shards.values()) if s.split == Split.TRAIN and s.doubt)
+
     def top_names(self) -> frozenset[str]:
         """Give the names in the output's folder that its shards will take."""
         return frozenset(shard.path.partition("/")[0] for shard in self.shards.values())
 
-    def write(self, key: str, folder: Path) -> StepDone:
-        """Write a shard below a folder. Raises ArchiveRefused, MachineError."""
+    def write(self, key: str, folder: Path, *, durable: bool = True) -> StepDone:
+        """Write a shard below a folder; `durable` as in `publish`. Raises ArchiveRefused, MachineError."""
         shard = self.shards[key]
         path = folder / shard.path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise storage_error(error, f"make the folder of {shard.path}") from error
-        size_bytes = sum(sample.at.size_bytes for sample in self.collection.samples(shard))
-        written = self._publish(path, shard)
+        size_bytes = sum(at.size_bytes for at in self.collection.extents(shard))
+        written = self._publish(path, shard, durable)
         return StepDone(
             key,
             len(shard.rows),
@@ -87,11 +94,15 @@ class Sharding:
             written_bytes=written.size_bytes,
         )
 
-    def _publish(self, path: Path, shard: Shard) -> Written:
+    def _publish(self, path: Path, shard: Shard, durable: bool) -> Written:
         items, builder = self._items(shard), as_builder(self.sink)
         if builder is None:
-            return publish(path, self.sink.encode(items, shard, self.collection, self.options))
-        return publish_built(path, lambda path: builder.build(path, items, shard, self.collection, self.options))
+            return publish(path, self.sink.encode(items, shard, self.collection, self.options), durable=durable)
+
+        def build(path: Path) -> None:
+            builder.build(path, items, shard, self.collection, self.options)
+
+        return publish_built(path, build, durable=durable)
 
     def _items(self, shard: Shard) -> Iterator[Item]:
         """Give the samples of a shard with their bytes, in its order."""
@@ -105,8 +116,8 @@ class Sharding:
         if not isinstance(shard.rows, range):
             return None
         stops: dict[str, int] = {}
-        for sample in self.collection.samples(shard):
-            stops[sample.at.archive] = max(stops.get(sample.at.archive, 0), sample.at.stop)
+        for at in self.collection.extents(shard):
+            stops[at.archive] = max(stops.get(at.archive, 0), at.stop)
         return stops
 
 
