@@ -322,14 +322,17 @@ def doctor(
     return verb.doctor(verb.Inquiry(where, edition, trackers, ports, is_offline=offline, allow_private=allow_private))
 
 
-def open(root: Path | str, split: str) -> Dataset:
-    """Open a split of a prepared root as a sequence of images, read in place.
+def open(root: Path | str, split: str, *, format_name: str = "", edition: str = "") -> Dataset:
+    """Open a split of a prepared root, or of an export that stands anywhere, as a sequence of images read in place.
 
-    Raises: LayoutRefused where neither its archive nor a finished tree is there; UsageError for another split.
+    Args:
+        format_name, edition: of an export that does not say it itself.
+    Raises: LayoutRefused where neither its archive nor a finished tree is there, or the export is none; UsageError for
+        another split.
     """
     from kilotar.work.dataset import open_dataset
 
-    return open_dataset(_path(root), split)
+    return open_dataset(_path(root), split, format_name, edition)
 
 
 def edition(name: str = "ilsvrc2012") -> Edition:
@@ -413,7 +416,7 @@ def place(out: Path | str, *, endpoint: str = "") -> Path | Remote:
     from kilotar.parse.remote import parse_place
 
     found = parse_place(str(out), endpoint) if isinstance(out, str) or endpoint else out
-    return found.expanduser() if isinstance(found, Path) else found
+    return _path(found) if isinstance(found, Path | str) else found
 
 
 def _path(root: Path | str) -> Path:

@@ -127,7 +127,7 @@ class ProofFact:
         subject: "files" or "images".
         checked, wrong: how many of them.
         by:      of files "sha256" or "sizes" of their list, "no-list" where it has none; of images "archives" (their
-            bytes), "recoded" (names and classes of the archives; the bytes were written anew) or "edition" (names,
+            bytes), "recoded" (the same, but of as many as were written anew the number alone) or "edition" (names,
             classes and counts of the edition; the bytes are not compared).
         source:  the root of the archives, or the edition.
     """

@@ -1,14 +1,14 @@
 """Rows of a table of images, read back a row group at a time.
 
 Rules guarded: names and labels are read without the images; images of one row group are read once, when the first of
-them is asked for, and go with the last row that knows them.
+them is asked for; two groups are held.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cached_property, partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -50,26 +50,20 @@ def walk_rows(path: Path, table: Any) -> Iterator[tuple[str | None, int | None, 
     if missing:
         raise LayoutRefused(f"{path} has no images", seen=f"no column {' and '.join(sorted(missing))}")
     for number in range(table.num_row_groups):
-        group = _Group(path, number)
         listed = table.read_row_group(number, columns=["image.path", "label"])
         names = listed["image"].combine_chunks().field("path").to_pylist()
         for row, (name, label) in enumerate(zip(names, listed["label"].to_pylist(), strict=True)):
-            yield name, label, partial(group.image, row)
+            yield name, label, partial(_image, path, number, row)
 
 
-class _Group:
-    """The images of one row group."""
+@lru_cache(maxsize=2)
+def _images(path: Path, number: int) -> Any:
+    """Give the images of a row group; rows that follow one another share it."""
+    with open_table(path) as table:
+        group = table.read_row_group(number, columns=["image.bytes"])
+    return group["image"].combine_chunks().field("bytes")
 
-    def __init__(self, path: Path, number: int) -> None:
-        self._path = path
-        self._number = number
 
-    @cached_property
-    def _images(self) -> Any:
-        with open_table(self._path) as table:
-            group = table.read_row_group(self._number, columns=["image.bytes"])
-        return group["image"].combine_chunks().field("bytes")
-
-    def image(self, row: int) -> bytes:
-        with refusing(self._path):
-            return bytes(self._images[row].as_py())
+def _image(path: Path, number: int, row: int) -> bytes:
+    with refusing(path):
+        return bytes(_images(path, number)[row].as_py())

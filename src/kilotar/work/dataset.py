@@ -19,7 +19,9 @@ from kilotar.model.sample import NO_LABEL, Box, Sample, Split
 from kilotar.model.seams import Row
 from kilotar.model.table import BoxSource, Part, RowsBuilder, SampleTable
 from kilotar.store.workspace import Workspace
+from kilotar.work.exported import is_root
 from kilotar.work.gathering import Gatherer
+from kilotar.work.open_export import read_export
 from kilotar.work.output import Output
 from kilotar.work.outputs import begun_outputs
 from kilotar.work.reopen import edition_of, survey_again
@@ -102,6 +104,7 @@ class Dataset(Sequence[Image]):
         self._load_boxes = load_boxes
         self._boxes: BoxSource | None = None
         self._has_boxes = True
+        self._says = ("", "")
 
     def read(self, index: int) -> bytes:
         """Give the bytes of the image at `index`. Raises IndexError, ArchiveRefused, MachineError."""
@@ -130,8 +133,13 @@ class Dataset(Sequence[Image]):
     def __iter__(self) -> Iterator[Image]:
         return (Image(self, at) for at in range(len(self)))
 
-    def __reduce__(self) -> tuple[Callable[[Path, str], Dataset], tuple[Path, str]]:
-        return open_dataset, (self.root, self.split.value)
+    def __reduce__(self) -> tuple[Callable[[Path, str, str, str], Dataset], tuple[Path, str, str, str]]:
+        return open_dataset, (self.root, self.split.value, *self._says)
+
+    def said(self, format_name: str, edition: str) -> Dataset:
+        """Give this data set, which another process opens with the same words."""
+        self._says = (format_name, edition)
+        return self
 
     def torch(self, transform: Callable[[object], object] | None = None) -> TorchDataset:
         """Give a `torch.utils.data.Dataset` of (image, label); torch is imported here and nowhere else.
@@ -184,15 +192,21 @@ class _TreeReader:
             raise storage_error(error, f"read {path}") from error
 
 
-def open_dataset(root: Path | str, split: str) -> Dataset:
+def open_dataset(root: Path | str, split: str, format_name: str = "", edition_word: str = "") -> Dataset:
     """Open a split of a prepared root: its whole archive or, where that is not as it was proved, a finished tree.
+
+    A folder that is no root is opened as an export, in whatever format it is.
 
     Args:
         split: "train", "val" or "test".
-    Raises: LayoutRefused where neither the proved archive nor a finished tree of the split is there; UsageError.
+        format_name, edition_word: of an export that does not say it itself.
+    Raises: LayoutRefused where neither the proved archive nor a finished tree of the split is there, or the export is
+        none; UsageError.
     """
     if split not in tuple(Split):
         raise UsageError(f"there is no split {split!r}", seen=f"splits: {', '.join(Split)}")
+    if format_name or edition_word or (Path(root).is_dir() and not is_root(Path(root))):
+        return _open_export(Path(root), Split(split), format_name, edition_word)
     workspace, wanted = Workspace(Path(root)), Split(split)
     edition = edition_of(workspace.prepared())
     try:
@@ -204,6 +218,11 @@ def open_dataset(root: Path | str, split: str) -> Dataset:
         return Dataset(workspace.root, wanted, table, reader, gatherer.boxes)
     except LayoutRefused as no_archive:
         return _open_tree(workspace, edition, wanted, no_archive)
+
+
+def _open_export(folder: Path, split: Split, format_name: str, edition: str) -> Dataset:
+    table, reader = read_export(folder.absolute(), split, format_name=format_name, edition=edition)
+    return Dataset(folder.absolute(), split, table, reader, lambda: None).said(format_name, edition)
 
 
 def _open_tree(workspace: Workspace, edition: Edition, split: Split, no_archive: KilotarError) -> Dataset:

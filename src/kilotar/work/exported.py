@@ -18,7 +18,7 @@ from kilotar.sinks.base import Sink, check_needs, find_sink, find_sinks
 from kilotar.sinks.reading import FileRows
 from kilotar.store.files import file_sha256
 from kilotar.store.manifest import FILES, MANIFEST, OWN_FILES, OWN_MANIFEST, Manifest, read_manifest, walk_files
-from kilotar.store.workspace import STATE, Workspace
+from kilotar.store.workspace import STATE, Workspace, describe_folder
 from kilotar.work.labels import edition_sha256
 from kilotar.work.outputs import begun_outputs
 from kilotar.work.settling import edition_source
@@ -89,7 +89,7 @@ def find_export(folder: Path, *, format_name: str = "", edition: str = "", again
     """
     folder = folder.absolute()
     if not folder.is_dir():
-        raise LayoutRefused(f"{folder} is not a folder", seen="an export is a folder")
+        raise LayoutRefused(f"nothing was prepared in {folder}", seen=describe_folder(folder))
     above = _root_above(folder)
     root = Workspace(against) if against is not None else above
     if against is not None:
@@ -154,9 +154,9 @@ def _recognise(folder: Path, edition: Edition) -> Sink:
             continue  # not in this format, or damaged at its very begin
     unasked = f"; not asked for want of packages: {', '.join(missing)}" if missing else ""
     raise LayoutRefused(
-        f"{folder} is in no format that is known here",
-        seen=f"no reader finds an image of {edition.name} in it{unasked}",
-        fix="say what it is with --format, and of which --edition",
+        f"nothing was prepared in {folder}, and it is in no format that is known here",
+        seen=f"{describe_folder(folder)}; no reader finds an image of {edition.name}{unasked}",
+        fix=f"kilotar prepare {folder} --from FOLDER-WITH-THE-ARCHIVES; of an export give format and edition",
     )
 
 

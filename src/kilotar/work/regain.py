@@ -42,6 +42,7 @@ from kilotar.work.member_names import LARGEST_IMAGE_BYTES, NameRule
 __all__ = ["Regained", "regain"]
 
 _RECORD = 10_240  # published tars are multiples of it
+_BEGINS = (b"\xff\xd8\xff", b"\x89PNG")
 _MOST_TOLD = 100  # findings of a kind in one file of the export
 _READ_BYTES = 1 << 20
 
@@ -242,7 +243,9 @@ class _Taking:
             self.found(Finding("unreadable", self._where(row), str(error)))
             return
         sha256 = hashlib.sha256(data)
-        if not 0 < len(data) <= LARGEST_IMAGE_BYTES:
+        if not data.startswith(_BEGINS):
+            self.found(Finding("not-image", self._where(row), f"neither JPEG nor PNG: it begins {data[:4]!r}"))
+        elif len(data) > LARGEST_IMAGE_BYTES:
             self.found(Finding("size", self._where(row), f"{len(data):,} bytes"))
         elif self._reading.listed_sha256(row) not in ("", sha256.hexdigest()):
             self.found(Finding("digest", self._where(row), "not the bytes that were written"))
@@ -343,5 +346,8 @@ def _regained(export: Export, folder: Path, records: tuple[FileRead, ...]) -> Re
         findings.append(Finding("count", export.sink.ABOUT.name, why))
     source = f"{export.sink.ABOUT.name}, plan {manifest.plan_id}" if manifest else f"{export.sink.ABOUT.name}, unlisted"
     made_of = ", ".join(f"{name} {found}" for name, found in manifest.sources) if manifest else "archives not known"
+    if manifest is not None and manifest.pixels is not None and manifest.pixels.recoded:
+        why = f"{manifest.pixels.recoded:,} images are not as published: {manifest.pixels.done}"
+        findings.append(Finding("recoded", source, why, is_problem=False))
     findings.append(Finding("from-export", source, f"{images:,} images; made of {made_of}", is_problem=False))
     return Regained(folder, splits, classes, tuple(findings))
