@@ -223,11 +223,34 @@ def test_no_error_holds_a_key_or_the_words_of_the_client(gateway: Gateway, place
     assert "AWS_SECRET_ACCESS_KEY" in caught.value.fix
 
 
-def test_plain_http_to_another_machine_is_refused_by_the_client(buckets: Buckets, tmp_path: Path) -> None:
-    bucket = Bucket(Remote("s3://b/in", "http://192.0.2.1:9"))
+@pytest.mark.parametrize("where", ["flag", "environment"])
+def test_plain_http_to_another_machine_is_refused_unless_it_is_allowed(
+    monkeypatch: pytest.MonkeyPatch, buckets: Buckets, where: str
+) -> None:
+    endpoint = "http://192.0.2.1:9"
+    remote = Remote("s3://b/in", endpoint if where == "flag" else "")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "" if where == "flag" else endpoint)
 
-    with pytest.raises(StoreFailed):
-        bucket.look("x")
+    with pytest.raises(UsageError, match="plain http"):
+        Bucket(remote)
+
+    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+    assert Bucket(remote)
+
+
+def test_a_profile_of_its_users_folder_is_found(
+    monkeypatch: pytest.MonkeyPatch, buckets: Buckets, gateway: Gateway, place: str, tmp_path: Path
+) -> None:
+    need_module("boto3")
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    (tmp_path / "credentials").write_text("[lab]\naws_access_key_id = AKIAOFTHELAB\naws_secret_access_key = x\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_PROFILE", "lab")
+
+    open_bucket(gateway, place).look("x")
+
+    assert "Credential=AKIAOFTHELAB/" in gateway.headers[-1]["authorization"]
 
 
 def test_an_endpoint_may_come_from_the_environment(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from kilotar.errors import UsageError
@@ -54,15 +53,15 @@ class Remote:
         return self.url
 
 
-def parse_place(text: str, endpoint: str = "") -> Path | Remote:
-    """Give the place that a word means: `file://` and a word without `://` are folders of this machine.
+def parse_place(text: str, endpoint: str = "") -> str | Remote:
+    """Give the place that a word means: the path of a folder of this machine, from `file://` or a word without `://`.
 
     Raises: UsageError, which repeats nothing that may be a secret.
     """
     if not _URL.match(text):
         if endpoint:
             raise UsageError("an endpoint is for --out s3://... or az://...", seen=f"out: {text}")
-        return Path(text)
+        return text
     scheme, _, rest = text.partition("://")
     _refuse_secrets(scheme, rest)
     if scheme == "file":
@@ -94,10 +93,10 @@ def _refuse_secrets(scheme: str, rest: str) -> None:
         )
 
 
-def _local(rest: str) -> Path:
+def _local(rest: str) -> str:
     if not rest.startswith("/"):
         raise UsageError("file:// is followed by a whole path", fix="file:///data/imagenet, or the path alone")
-    return Path(rest)
+    return rest
 
 
 def _endpoint(scheme: str, endpoint: str) -> str:

@@ -76,7 +76,7 @@ class Bucket:
     def __init__(self, remote: Remote) -> None:
         self._remote = remote
         client: ClientConfig = {"timeout": "15min", "connect_timeout": "10s"}
-        if _may_be_plain(remote):
+        if _is_plain(remote):
             client["allow_http"] = True
         settings: dict[str, Any] = {"endpoint": remote.endpoint} if remote.endpoint else {}
         if (provider := _profile(remote)) is not None:
@@ -178,9 +178,18 @@ def _content(file: Path) -> mmap.mmap | bytes:
         return mmap.mmap(opened.fileno(), 0, prot=mmap.PROT_READ)
 
 
-def _may_be_plain(remote: Remote) -> bool:
+def _is_plain(remote: Remote) -> bool:
+    """Tell whether the server is spoken to over plain http. Raises UsageError where that would be seen by others."""
     endpoint = remote.endpoint or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL", "")
-    return Remote(remote.url, endpoint).is_loopback
+    if not endpoint.lower().startswith("http://"):
+        return False
+    if not (Remote(remote.url, endpoint).is_loopback or os.environ.get("AWS_ALLOW_HTTP", "").lower() == "true"):
+        raise UsageError(
+            "plain http to another machine shows the images to everybody on the way",
+            seen=f"the endpoint of {remote.url} begins with http://",
+            fix="an endpoint with https://, or AWS_ALLOW_HTTP=true in the environment",
+        )
+    return True
 
 
 def _profile(remote: Remote) -> object | None:

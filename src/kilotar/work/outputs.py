@@ -26,7 +26,7 @@ def begun_output(name: str, workspace: Workspace) -> Output | None:
     options = parse_options(sink, stored.recipe.options)
     steps: tuple[Step, ...] = ()
     place = parse_place(stored.folder, stored.endpoint)
-    folder, remote = (place, None) if isinstance(place, Path) else (workspace.uploads(stored.plan_id), place)
+    folder, remote = (Path(place), None) if isinstance(place, str) else (workspace.uploads(stored.plan_id), place)
     return Output(sink, options, stored.recipe, folder, facts, steps, read_manifest(facts), stored.steps, remote=remote)
 
 
