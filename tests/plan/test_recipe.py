@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 
 import pytest
 
+from kilotar.model.pixels import Pixels
 from kilotar.plan.recipe import Recipe, Source
 from kilotar.plan.selection import Choice
 
@@ -32,6 +33,8 @@ OTHER = {
     "boxes": (),
     "edition_sha256": "dd",
     "choice": Choice(),
+    "pixels": Pixels(resize="short:256"),
+    "recoder": "pillow 12",
 }
 
 
