@@ -12,11 +12,12 @@ from typing import cast
 
 from kilotar.model.sample import NO_LABEL
 from kilotar.model.seams import Collection, Item, OutFolder, ShardFact, Written
-from kilotar.sinks.base import DataclassLike, Sink, as_builder, as_shards
+from kilotar.sinks.base import DataclassLike, Sink, as_builder, as_shards, pixels_of
 from kilotar.work.sharding import Sharding
 from tests.doubles.collections import Small
+from tests.doubles.ppms import as_ppm
 
-__all__ = ["PlainFolder", "lay", "shards_of", "tree"]
+__all__ = ["PlainFolder", "lay", "seen", "shards_of", "tree"]
 
 
 class PlainFolder:
@@ -39,7 +40,17 @@ class PlainFolder:
         return Written(path, size_bytes, digest.hexdigest())
 
     def read(self, path: str, offset: int, size_bytes: int) -> bytes:
-        return (self.path / path).read_bytes()[offset : offset + size_bytes]
+        with (self.path / path).open("rb") as file:
+            file.seek(offset)
+            return file.read(size_bytes)
+
+
+def seen(sink: Sink, small: Small, options: object) -> Small:
+    """Give the collection with its images as the sink gets them: pixels where it asks for pixels."""
+    pixels = pixels_of(sink, options)
+    if pixels.form != "ppm" or next(iter(small.images.values()), b"P6").startswith(b"P6"):
+        return small
+    return as_ppm(small, int(pixels.resize.partition(":")[2] or 7))
 
 
 def shards_of(sink: Sink, small: Small, options: object, out: OutFolder) -> tuple[Collection, tuple[Written, ...]]:
@@ -47,7 +58,7 @@ def shards_of(sink: Sink, small: Small, options: object, out: OutFolder) -> tupl
     shards = as_shards(sink)
     if shards is None:
         return small.collection, ()
-    data = {(sample.split, sample.name): image for sample, image in small.samples()}
+    data = {(sample.split, sample.name): image for sample, image in seen(sink, small, options).samples()}
     ranks = {wnid: rank for rank, wnid in enumerate(small.collection.classes)} | {"": NO_LABEL}
     planned = Sharding.of(shards, cast(DataclassLike, options), small.collection, {}).shards.values()
     written = []

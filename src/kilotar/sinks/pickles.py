@@ -3,16 +3,20 @@
 Rules guarded: nothing is memoized, so equal values are equal bytes whatever Python wrote them; images and arrays are
 passed on between the pieces given here and never copied into a pickle as a whole; nothing that is read is run.
 Protocol 3, which every Python 3 reads.
-Source: CPython Lib/pickletools.py; read back with `pickle.loads` in the tests.
+Source: CPython Lib/pickletools.py; numpy ndarray.__reduce__; read back with `pickle.loads` in the tests.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from math import prod
 
-__all__ = ["BEGIN", "END", "END_OF_PAIR", "END_OF_TRIPLE", "blob_head", "blobs", "integer", "integers"]
-__all__ += ["parse_integer", "text", "tuples"]
+from kilotar.sinks.rows import chunks
+
+__all__ = ["BEGIN", "END", "END_OF_PAIR", "END_OF_TRIPLE", "array", "blob_head", "blobs", "integer", "integers"]
+__all__ += ["mapping", "parse_integer", "text", "tuples"]
 
 BEGIN = b"\x80\x03"
 END = b"."
@@ -22,10 +26,10 @@ _INTEGERS = {b"K": struct.Struct("<B"), b"M": struct.Struct("<H"), b"J": struct.
 
 
 def blob_head(size_bytes: int) -> bytes:
-    """Give what stands before so many bytes. Raises ValueError for 4 GiB and more, which protocol 3 has not."""
-    if size_bytes > _MOST_BYTES:
-        raise ValueError(f"{size_bytes:,} bytes in one value of a pickle")
-    return b"B" + struct.pack("<I", size_bytes)
+    """Give what stands before so many bytes; from 4 GiB on it is of protocol 4, which Python 3.4 and newer take."""
+    return (
+        b"B" + struct.pack("<I", size_bytes) if size_bytes <= _MOST_BYTES else b"\x8e" + struct.pack("<Q", size_bytes)
+    )
 
 
 def blobs(values: Iterable[bytes]) -> bytes:
@@ -39,9 +43,9 @@ def integer(value: int) -> bytes:
     return code + _INTEGERS[code].pack(value)
 
 
-def integers(values: Iterable[int]) -> bytes:
-    """Give a list of numbers."""
-    return _list(map(integer, values))
+def integers(values: Iterable[int]) -> Iterator[bytes]:
+    """Give a list of numbers in chunks."""
+    return chunks(chain((b"](",), map(integer, values), (b"e",)))
 
 
 def text(word: str) -> bytes:
@@ -53,6 +57,32 @@ def text(word: str) -> bytes:
 def tuples(rows: Iterable[tuple[str | int, ...]]) -> bytes:
     """Give a list of tuples of texts and numbers."""
     return _list(b"(" + b"".join(text(v) if isinstance(v, str) else integer(v) for v in row) + b"t" for row in rows)
+
+
+def array(dtype: str, shape: tuple[int, ...], content: Iterable[bytes]) -> Iterator[bytes]:
+    """Give an array of NumPy, as its releases of old pickled one and all of them take it.
+
+    Args:
+        dtype:   byte order and type, such as "|u1" or "<f8".
+        content: its bytes, in the order of C.
+    """
+    size_bytes = int(dtype[2:]) * prod(shape)
+    sides = b"".join(map(integer, shape)) + (b"\x85", b"\x86")[len(shape) - 1]
+    kind = b"cnumpy\ndtype\n" + text(dtype[1:]) + b"\x89\x88\x87R"
+    kind += b"(K\x03" + text(dtype[0]) + b"NNN" + 2 * integer(-1) + b"K\x00tb"
+    yield b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85C\x01b\x87R"
+    yield b"(K\x01" + sides + kind + b"\x89" + blob_head(size_bytes)
+    yield from content
+    yield b"tb"
+
+
+def mapping(entries: Iterable[tuple[str, Iterable[bytes]]]) -> Iterator[bytes]:
+    """Give a whole pickle of a dictionary of texts and pickled values."""
+    yield BEGIN + b"}("
+    for key, value in entries:
+        yield text(key)
+        yield from value
+    yield b"u" + END
 
 
 def _list(values: Iterable[bytes]) -> bytes:
