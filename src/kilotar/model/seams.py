@@ -126,6 +126,11 @@ class Collection:
         table = self.table(shard.split)
         return (table[row] for row in shard.rows) if table is not None else iter(())
 
+    def extents(self, shard: Shard) -> Iterator[Extent]:
+        """Give where the bytes of a shard's samples lie, in its order."""
+        table = self.table(shard.split)
+        return map(table.extent, shard.rows) if table is not None else iter(())
+
     def table(self, split: Split) -> SampleTable | None:
         return next((table for table in self.tables if table.split == split), None)
 

@@ -145,10 +145,13 @@ class Part:
         """Give the name of the archive or spool that holds the bytes of a row."""
         return self.spool if self.spooled and self.spooled[row] else self.archive
 
+    def extent(self, row: int) -> Extent:
+        """Give where the bytes of a row lie."""
+        return Extent(self.file(row), self.rows.offsets[row], self.rows.sizes[row])
+
     def sample(self, row: int, split: Split, boxes: BoxSource | None = None) -> Sample:
         rows = self.rows
-        at = Extent(self.file(row), rows.offsets[row], rows.sizes[row])
-        sample = Sample(split, rows.name(row), at, self.wnid(row), self.label(row), rows.digest(row))
+        sample = Sample(split, rows.name(row), self.extent(row), self.wnid(row), self.label(row), rows.digest(row))
         return replace(sample, boxes=boxes.of(sample.key)) if boxes else sample
 
     def only(self, wnids: frozenset[str]) -> Part:
@@ -208,6 +211,11 @@ class SampleTable(Sequence[Sample]):
             raise IndexError(f"sample {index} of {self._total}")
         at = bisect_right(self._starts, index) - 1
         return self.parts[at], index - self._starts[at]
+
+    def extent(self, index: int) -> Extent:
+        """Give where the bytes of a sample lie, at a fraction of the price of the sample. Raises IndexError."""
+        part, row = self.locate(index)
+        return part.extent(row)
 
     def __iter__(self) -> Iterator[Sample]:
         for part in self.parts:

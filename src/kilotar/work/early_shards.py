@@ -125,9 +125,9 @@ class EarlyShards:
         return sharding.steps()[0]
 
     def write(self, key: str, folder: Path) -> Callable[[], StepDone]:
-        """Give the work of a step."""
+        """Give the work of a step; what it writes is made durable by the commit that follows."""
         sharding = self._ready[key]
-        return lambda: sharding.write(key, folder)
+        return lambda: sharding.write(key, folder, durable=False)
 
     def top_names(self) -> frozenset[str]:
         """Give the names in the output's folder that its shards will take."""

@@ -163,7 +163,7 @@ class Making:
         if self._early is not None:
             return self._early.write(key, self._staging.folder)
         if self._output.sharding is not None:
-            return partial(self._output.write_shard, key, self._staging.folder)
+            return partial(self._output.write_shard, key, self._staging.folder, durable=False)
         archive, span = self._parts[key]
         place, staging = self._output.sink.place, self._staging
         if self._recoded is not None:

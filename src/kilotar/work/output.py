@@ -114,14 +114,16 @@ class Output:
             return stands(f"{self.folder}/{file.path}", file.size_bytes)  # a Path would cost more than the look
         return RemoteFolder(open_store(self.remote), self.folder).holds(file)
 
-    def write_shard(self, key: str, folder: Path) -> StepDone:
+    def write_shard(self, key: str, folder: Path, *, durable: bool = True) -> StepDone:
         """Write a shard of a planned output below a folder; or elsewhere, by way of that folder.
 
+        Args:
+            durable: False where the file system of the folder is synced before the shard is recorded.
         Raises: as `Sharding.write`; StoreFailed, DecisionNeeded.
         """
         if self.sharding is None:
             raise OurError(f"the shards of {self.name} are not planned")
-        done = self.sharding.write(key, folder)
+        done = self.sharding.write(key, folder, durable=durable and self.remote is None)
         if self.remote is not None:
             file = Written(done.folder, done.written_bytes, done.listing_sha256)
             RemoteFolder(open_store(self.remote), folder).send(file)
