@@ -25,13 +25,14 @@ from kilotar.errors import (
     UsageError,
 )
 from kilotar.events import Event, Outcome
+from kilotar.model.pixels import PixelWish
 from kilotar.sinks.base import find_sinks
 from kilotar.store import objects
 from kilotar.store.manifest import OWN_MANIFEST
 from kilotar.store.remote_folder import CLAIM
 from tests.doubles.buckets import SECRET, Buckets, Fault, Gateway
 from tests.need import need_module
-from tests.work.wishes import flip, prepare, snapshot
+from tests.work.wishes import Published, flip, prepare, snapshot
 
 need_module("obstore")
 
@@ -363,6 +364,29 @@ def test_whatever_fsspec_knows_takes_an_output_too(tiny: Tiny, root: Path, tmp_p
     assert prepare(root, tiny, **wish(out)).outcome is Outcome.DONE
     assert prepare(root, tiny, **wish(out)).outcome is Outcome.KEPT
     assert kilotar.verify(root).problems == kilotar.verify(out).problems == ()
+
+
+def test_archives_that_are_fetched_are_whole_and_proved_before_the_first_put(
+    published: Published, root: Path, tmp_path: Path
+) -> None:
+    out = kilotar.place(f"memory://{tmp_path.name}/imagenet")
+    ordered = ((FORMAT, "order", "archive"), (FORMAT, "shards", "5"))  # of a folder, they are written while it arrives
+
+    report = kilotar.prepare(root, **published.wish(formats=(FORMAT,), options=ordered, out=out))
+
+    assert report.outcome is Outcome.DONE and kilotar.verify(out).problems == ()
+
+
+def test_another_export_recoded_and_renamed_goes_to_a_store_too(tiny: Tiny, root: Path, tmp_path: Path) -> None:
+    need_module("pyarrow")
+    out = kilotar.place(f"memory://{tmp_path.name}/imagenet")
+    prepare(tmp_path / "first", tiny, formats=("parquet",))
+    again = {"origin": tmp_path / "first" / "parquet", "edition": str(tiny.toml), "pixels": PixelWish("max:8")}
+
+    kilotar.export(root, FORMAT, **again, name="small", per_class=2, out=out)  # type: ignore[arg-type]
+
+    report = kilotar.verify(out)
+    assert (report.problems, report.outputs[0].name, report.checked) == ((), "small", 6 + 6)
 
 
 @pytest.mark.parametrize("format_name", ["mds", "litdata", "recordio", "tfrecord", "parquet"])
