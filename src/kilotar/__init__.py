@@ -268,13 +268,13 @@ def verify(
     """
     where = place(root) if isinstance(root, str) else root
     if not isinstance(where, Path):
-        only = repair or against is not None or bool(format_name or edition)
+        only = repair or against is not None or bool(format_name)  # an edition may be set for all commands
         return _verify_remote(where, level, jobs, on_event, for_folders=only)
     from kilotar.work import verify as verb
     from kilotar.work.exported import is_root
 
     parsed, where, says = verb.parse_level(level), _path(where), {"format_name": format_name, "edition": edition}
-    if against is None and not any(says.values()) and is_root(where):
+    if against is None and not format_name and is_root(where):  # which knows its edition
         return verb.verify(where, level=parsed, repair=repair, jobs=jobs, emit=on_event)
     from kilotar.work.proving import verify_export
 
@@ -289,7 +289,7 @@ def _verify_remote(remote: Remote, level: str, jobs: int, on_event: OnEvent, *, 
 
     if for_folders:
         raise UsageError(
-            "--repair, --against, --format and --edition are for folders",
+            "--repair, --against and --format are for folders",
             seen=f"{remote} is an address",
             fix="an output is repaired by its root: kilotar verify ROOT --repair",
         )
