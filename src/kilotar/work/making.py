@@ -70,6 +70,7 @@ class Making:
         self._setting = setting
         self._output = output
         self._source = source
+        self._shares = source is not None and output.shares_tree_with(source)
         self._staging = output.staging
         self._parts = {
             archive.step(span).key: (archive, span)
@@ -92,29 +93,39 @@ class Making:
         Raises: KilotarError; KeyboardInterrupt after a clean stop.
         """
         try:
-            shares = self._source is not None and self._output.shares_tree_with(self._source)
-            if self._output.is_new() and not shares:
-                self._staging.refuse_taken(self._early.top_names() if self._early else self._output.top_names())
-            self._output.begin()
-            self._staging.open(swept=self._output.sink.ABOUT.shards)
-            waiting = [] if shares else self._waiting()
+            waiting = self.begin()
             proofs = self._setting.inputs.proofs()
             scheduler = Scheduler(
-                map(self._as_scheduled, waiting),
+                waiting,
                 {name: proof.total_bytes for name, proof in proofs.items()},
                 landed={a.local.name: a.local.size_bytes for a in self._setting.survey.archives},
                 growing=self._arrivals.names,
                 slots=self._setting.slots,
             )
-            outlines = self._arrivals.outlines(partial(self._steps_of, shares))
-            job = Job(scheduler, self._write, proofs, self._commit, self._record, self._seal, outlines)
+            outlines = self._arrivals.outlines(self._steps_of)
+            job = Job(scheduler, self.write, proofs, self.commit, self.record, self.seal, outlines)
             Engine(job, self._setting.slots, self._setting.emit).run()
             return self._arrivals.settled()
         except DigestMismatch:
-            remove_tree(self._staging.folder)  # not the published images: nobody wants them
+            self.throw_away()
             raise
         finally:
-            self._journal.close()
+            self.close()
+
+    def begin(self) -> list[Step]:
+        """Take the place where the output will grow; give the steps that are to be done. Raises KilotarError."""
+        if self._output.is_new() and not self._shares:
+            self._staging.refuse_taken(self._early.top_names() if self._early else self._output.top_names())
+        self._output.begin()
+        self._staging.open(swept=self._output.sink.ABOUT.shards)
+        return [] if self._shares else [self._as_scheduled(step) for step in self._waiting()]
+
+    def throw_away(self) -> None:
+        """Remove what was written: the images are not the published ones, and nobody wants them."""
+        remove_tree(self._staging.folder)
+
+    def close(self) -> None:
+        self._journal.close()
 
     def _waiting(self) -> list[Step]:
         return self._unrecorded(self._early.standing() if self._early else self._output.steps)
@@ -124,13 +135,13 @@ class Making:
         reasons = replace(self._output, steps=steps).todo(self.records, self._setting.survey.trusted)
         return [step for step, reason in reasons if reason is not Reason.RECORDED]
 
-    def _steps_of(self, shares: bool, archive: SurveyedArchive, span: PartSpan) -> tuple[Step, ...]:
+    def _steps_of(self, archive: SurveyedArchive, span: PartSpan) -> tuple[Step, ...]:
         """Give what is to be done with a part of an archive that arrives; nothing where no image is written."""
         if self._early is not None:
             return tuple(self._unrecorded(self._early.take(archive, span)))
         step = archive.step(span)
         self._parts[step.key] = (archive, span)
-        has_steps = self._output.sink.ABOUT.images and not shares
+        has_steps = self._output.sink.ABOUT.images and not self._shares
         return tuple(map(self._as_scheduled, self._unrecorded((step,)))) if has_steps else ()
 
     def _early_shards(self) -> EarlyShards | None:
@@ -156,7 +167,7 @@ class Making:
         waits = self._source is None and self._recoded is None
         return step if waits else Step(step.key, "", 0, 0, step.members)
 
-    def _write(self, key: str) -> Callable[[], StepDone]:
+    def write(self, key: str) -> Callable[[], StepDone]:
         """Give the work of a step."""
         if key.startswith(BOXES):
             return self._annotation_work(key)
@@ -193,14 +204,17 @@ class Making:
     def _listing(self, key: str) -> Path:
         return self._output.facts / f"{key.replace('/', '-')}.tsv"
 
-    def _commit(self) -> None:
+    def commit(self) -> None:
+        """Make what was written durable. Raises MachineError."""
         if self._setting.sync:
             self._staging.sync()
 
-    def _record(self, parts: tuple[StepDone, ...]) -> None:
+    def record(self, parts: tuple[StepDone, ...]) -> None:
+        """Remember steps that are durable. Raises MachineError."""
         self._journal.append(parts)
 
-    def _seal(self) -> None:
+    def seal(self) -> None:
+        """Complete the output; what was done before is not done again. Raises KilotarError."""
         self._staging.move_into_place()
         output, survey, gatherer = self._output, self._setting.survey, self._setting.gatherer
         if (grown := self._arrivals.settled()) is not survey:

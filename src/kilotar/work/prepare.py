@@ -41,6 +41,7 @@ from kilotar.work.settling import edition_for, settle
 from kilotar.work.space import refuse_when_full
 from kilotar.work.spooling import fill_spools
 from kilotar.work.survey import Survey, survey
+from kilotar.work.together import make_together, sharing_read
 
 __all__ = ["plan", "prepare", "why"]
 
@@ -159,15 +160,24 @@ def _make_all(
             surveyed = _recode(request, surveyed, inputs, outputs, emit)
             outputs = plan_outputs(request, surveyed, workspace)
             output = outputs[number]
-        if output.manifest is None:
+        beside = sharing_read(output, [(at, outputs[at]) for at in range(number + 1, len(outputs))])
+        if beside:
+            setting = Setting(surveyed, inputs, workspace, Gatherer(surveyed), slots, request.sync, emit)
+            make_together(setting, [outputs[at] for at in (number, *beside)])
+            outputs = tuple(_as_stored(o) if at in (number, *beside) else o for at, o in enumerate(outputs))
+        elif output.manifest is None:
             setting = Setting(surveyed, inputs, workspace, Gatherer(surveyed), slots, request.sync, emit)
             tree = find_tree(output, (*made, *finished_trees(workspace)), request.link)
             surveyed = Making(setting, output, tree).run()
             if surveyed is not setting.survey:
                 outputs = plan_outputs(request, surveyed, workspace)  # parts that arrived meanwhile are steps now
-        made.append(replace(outputs[number], manifest=read_manifest(output.facts)))
+        made.append(_as_stored(outputs[number]))
     drop_spools(workspace)
     return surveyed, tuple(made)
+
+
+def _as_stored(output: Output) -> Output:
+    return replace(output, manifest=read_manifest(output.facts))
 
 
 def _recode(request: Request, surveyed: Survey, inputs: Inputs, outputs: tuple[Output, ...], emit: Emit) -> Survey:
