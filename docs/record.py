@@ -24,7 +24,7 @@ import pyte
 from rich.console import Console
 from rich.text import Text
 
-COLUMNS, ROWS = 118, 48
+COLUMNS, ROWS = 134, 46
 COMMAND = ["kilotar", "demo", "demo"]
 FRAME_S = 0.1
 LAST_S = 6.0  # how long the end stands before it begins again
@@ -126,7 +126,7 @@ def _draw(lines: list[Text], height: int) -> str:
 def main() -> None:
     if not shutil.which(COMMAND[0]):
         sys.exit("kilotar is not on PATH")
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix="") as folder:  # its name is in the picture
         TARGET.write_text(draw(frames(play(Path(folder)))), encoding="utf-8")
     print(f"{TARGET.name}: {TARGET.stat().st_size:,} bytes")
 

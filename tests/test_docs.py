@@ -88,7 +88,7 @@ def test_fragments_of_changes_say_something_and_of_what_kind() -> None:
     fragments = sorted((REPOSITORY / "changes").glob("*"))
 
     assert [
-        file.name for file in fragments if not re.fullmatch(r"[a-z-]+\.(added|changed|fixed|removed)\.md", file.name)
+        file.name for file in fragments if not re.fullmatch(r"[a-z0-9-]+\.(added|changed|fixed|removed)\.md", file.name)
     ] == []
     assert [file.name for file in fragments if not file.read_text("utf-8").strip()] == []
 
