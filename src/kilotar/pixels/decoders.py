@@ -32,7 +32,7 @@ _420 = 2  # Pillow's number of chroma subsampling in both directions
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """RGB pixels, row by row: a `PIL.Image.Image` of mode RGB, or an array of height x width x 3 bytes."""
+    """RGB pixels, row by row: a `PIL.Image.Image` of mode RGB, or an array of height x width x 4 bytes, red first."""
 
     pixels: Any
     width_px: int
@@ -52,7 +52,10 @@ class Library(Protocol):
         ...
 
     def scale(self, picture: Picture, geometry: Geometry, name: str) -> Any:
-        """Give a picture in the scaled size of a geometry, by a filter of `kilotar.model.pixels.FILTERS`."""
+        """Give a picture in the scaled size of a geometry, by a filter of `kilotar.model.pixels.FILTERS`.
+
+        It is an image of Pillow's, of mode RGB or RGBX.
+        """
         ...
 
 
@@ -111,7 +114,7 @@ class _Fast:
             return decode_with_pillow(data, "JPEG", factor)
         sides = {"min_width": -(-facts.width_px // factor), "min_height": -(-facts.height_px // factor)}
         try:
-            found = simplejpeg.decode_jpeg(data, "RGB", strict=True, **(sides if factor > 1 else {}))
+            found = simplejpeg.decode_jpeg(data, "RGBX", strict=True, **(sides if factor > 1 else {}))
         except ValueError as error:
             if "remature end" in str(error):
                 return JpegRefused("truncated", f"decoder: {error}", facts.scan_offset)
@@ -120,16 +123,24 @@ class _Fast:
         return Picture(found, width_px, height_px)
 
     def scale(self, picture: Picture, geometry: Geometry, name: str) -> Any:
-        from cykooz_resizer import ImageData, PixelType
+        """Scale four bands, one of them of no meaning: so an array is an image of Pillow's without being copied."""
         from PIL import Image
 
-        size = (geometry.width_px, geometry.height_px)
-        pixels = picture.pixels if isinstance(picture.pixels, bytes) else picture.pixels.tobytes()
-        source = ImageData(picture.width_px, picture.height_px, PixelType.U8x3, pixels)
-        target = ImageData(*size, PixelType.U8x3)
+        is_image = isinstance(picture.pixels, Image.Image)
+        source = picture.pixels if is_image else _as_bands(picture, "CMYK")
+        target = Image.new(source.mode, (geometry.width_px, geometry.height_px))
         resizer, options = _resizer(_FAST_FILTERS[name])
-        resizer.resize(source, target, options)
-        return Image.frombytes("RGB", size, target.get_buffer())
+        resizer.resize_pil(source, target, options)
+        if is_image:
+            return target
+        return Image.frombuffer("RGBX", target.size, target.tobytes(), "raw", "RGBX", 0, 1)
+
+
+def _as_bands(picture: Picture, mode: str) -> Any:
+    """Give an array of four bands as an image of a mode of four bands."""
+    from PIL import Image
+
+    return Image.frombuffer(mode, (picture.width_px, picture.height_px), picture.pixels, "raw", mode, 0, 1)
 
 
 @functools.cache
@@ -165,15 +176,14 @@ def decode_with_pillow(data: bytes, kind: str, factor: int = 1) -> Picture | Jpe
 
 
 def as_pillow(picture: Picture) -> Any:
-    """Give the pixels as an image of Pillow's."""
+    """Give the pixels as an image of Pillow's, of mode RGB or RGBX."""
     from PIL import Image
 
-    pixels = picture.pixels
-    return pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
+    return picture.pixels if isinstance(picture.pixels, Image.Image) else _as_bands(picture, "RGBX")
 
 
 def encode_jpeg(image: Any, quality: int) -> bytes:
-    """Write an RGB image of Pillow's as a baseline JPEG, chroma 4:2:0, without EXIF, ICC profile or other metadata."""
+    """Write an image of mode RGB or RGBX as a baseline JPEG, chroma 4:2:0, without EXIF, ICC profile and the like."""
     out = io.BytesIO()
     image.info = {}
     image.save(out, "JPEG", quality=quality, subsampling=_420)
@@ -181,5 +191,5 @@ def encode_jpeg(image: Any, quality: int) -> bytes:
 
 
 def encode_ppm(image: Any) -> bytes:
-    """Write an RGB image of Pillow's as binary PPM."""
-    return b"P6\n%d %d\n255\n" % image.size + bytes(image.tobytes())
+    """Write an image of mode RGB or RGBX as binary PPM."""
+    return b"P6\n%d %d\n255\n" % image.size + bytes(image.convert("RGB").tobytes())

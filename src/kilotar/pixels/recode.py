@@ -56,7 +56,7 @@ class Recoder:
             looked = _look(data, self._limits)
             if isinstance(looked, JpegRefused):
                 return [looked for _ in self._wanted]
-            image = _Image(data, name, looked, self._library)
+            image = _Image(data, name, looked, self._library, self._limits)
             return [image.made(pixels, known_odd=known_odd) for pixels in self._wanted]
         except MemoryError:
             refused = JpegRefused("memory", "decoding needs more memory than a worker may use")
@@ -80,15 +80,23 @@ def _look(data: bytes, limits: PixelLimits) -> JpegFacts | JpegRefused:
     )
     if too_much:
         return JpegRefused("bomb", too_much)
+    if facts.progressive:  # each scan costs a pass over the image
+        end = walk_scans(data, facts, limits.max_scans)
+        return end if isinstance(end, JpegRefused) else facts
+    return facts
+
+
+def _is_cut(data: bytes, facts: JpegFacts, limits: PixelLimits) -> JpegRefused | None:
+    """Look for the end of an image that is not decoded."""
     end = walk_scans(data, facts, limits.max_scans) if facts.components else None
-    return end if isinstance(end, JpegRefused) else facts
+    return end if isinstance(end, JpegRefused) else None
 
 
 class _Image:
     """One image, decoded at most once at each scale."""
 
-    def __init__(self, data: bytes, name: str, facts: JpegFacts, library: Library) -> None:
-        self._data, self._name, self._facts = data, name, facts
+    def __init__(self, data: bytes, name: str, facts: JpegFacts, library: Library, limits: PixelLimits) -> None:
+        self._data, self._name, self._facts, self._limits = data, name, facts, limits
         self._library = library
         self._decoded: dict[int, Picture | JpegRefused] = {}
 
@@ -98,7 +106,7 @@ class _Image:
         is_raw = pixels.form == "ppm" or (pixels.form == "mixed" and _is_chosen(self._name, pixels))
         is_odd = known_odd or facts.components in (0, 4)
         if geometry is None and not is_raw and not (is_odd and pixels.odd == "convert"):
-            return None
+            return _is_cut(self._data, facts, self._limits)
         picture = self._decode(_factor(geometry, facts))
         if isinstance(picture, JpegRefused):
             return picture
