@@ -106,6 +106,16 @@ def test_a_server_in_trouble_is_asked_again(
     assert gateway.methods()["PUT"] == 3
 
 
+def test_two_who_put_at_once_are_told_to_look_again(
+    buckets: Buckets, gateway: Gateway, place: str, tmp_path: Path
+) -> None:
+    gateway.faults.append(Fault("PUT", "x.tar", "409 ConditionalRequestConflict"))  # and the other one gave up
+
+    put_once(open_bucket(gateway, place), *make(tmp_path, b"some bytes"))
+
+    assert buckets.objects(place) == {"in/a/x.tar": b"some bytes"}
+
+
 def test_a_connection_cut_in_a_put_is_tried_again(
     buckets: Buckets, gateway: Gateway, place: str, tmp_path: Path
 ) -> None:

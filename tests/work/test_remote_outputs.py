@@ -4,8 +4,10 @@ of the environment is ever written down; what stands there is never overwritten.
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from kilotar.errors import (
     Busy,
     DecisionNeeded,
     DigestMismatch,
+    DiskFull,
     KilotarError,
     LayoutRefused,
     SettingsDiffer,
@@ -27,7 +30,7 @@ from kilotar.errors import (
 from kilotar.events import Event, Outcome
 from kilotar.model.pixels import PixelWish
 from kilotar.sinks.base import find_sinks
-from kilotar.store import objects
+from kilotar.store import files, objects
 from kilotar.store.manifest import OWN_MANIFEST
 from kilotar.store.remote_folder import CLAIM
 from tests.doubles.buckets import SECRET, Buckets, Fault, Gateway
@@ -73,8 +76,8 @@ def wish(out: object) -> dict[str, Any]:
 def on_disk(tiny: Tiny, folder: Path, prefix: str = "imagenet/") -> dict[str, bytes]:
     """Give the files that the same output has in a folder."""
     prepare(folder / "local", tiny, **wish(folder / "out"))
-    files = (path for path in (folder / "out").rglob("*") if path.is_file())
-    return {f"{prefix}{path.relative_to(folder / 'out')}": path.read_bytes() for path in files}
+    made = (path for path in (folder / "out").rglob("*") if path.is_file())
+    return {f"{prefix}{path.relative_to(folder / 'out')}": path.read_bytes() for path in made}
 
 
 def without_claim(found: dict[str, bytes]) -> dict[str, bytes]:
@@ -220,6 +223,44 @@ def test_two_roots_at_once_put_one_output(
     assert failed == []
     assert without_claim(buckets.objects(name)) == on_disk(tiny, tmp_path)
     assert set(gateway.made().values()) == {1}
+
+
+def test_a_root_that_has_forgotten_everything_finds_it_there(
+    tiny: Tiny, root: Path, tmp_path: Path, buckets: Buckets, name: str, gateway: Gateway, there: dict[str, Any]
+) -> None:
+    prepare(root, tiny, **there)
+    before, made = buckets.objects(name), gateway.made()
+
+    prepare(tmp_path / "new", tiny, **there)
+
+    assert (buckets.objects(name), gateway.made()) == (before, made)
+
+
+def test_a_full_disk_here_ends_the_run_and_the_next_one_goes_on(
+    tiny: Tiny, root: Path, tmp_path: Path, buckets: Buckets, name: str, there: dict[str, Any]
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "write_all", full_after(3, files.write_all))
+        with pytest.raises(DiskFull):
+            prepare(root, tiny, jobs=1, **there)
+    assert f"imagenet/{OWN_MANIFEST}" not in buckets.objects(name)
+
+    prepare(root, tiny, **there)
+
+    assert without_claim(buckets.objects(name)) == on_disk(tiny, tmp_path)
+
+
+def full_after(number: int, write: Callable[[int, bytes], int]) -> Callable[[int, bytes], int]:
+    """Give a write that fails for a shard once some bytes of uploads were written."""
+    lengths = iter(range(number))
+
+    def writes(fd: int, data: bytes) -> int:
+        is_upload = "/uploads/" in os.readlink(f"/proc/self/fd/{fd}")
+        if is_upload and next(lengths, None) is None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(fd, data)
+
+    return writes
 
 
 def test_two_runs_of_one_root_exclude_each_other(tiny: Tiny, root: Path, there: dict[str, Any]) -> None:
@@ -405,5 +446,5 @@ def test_other_formats_of_shards_have_the_bytes_that_they_have_on_disk(
     base = f"/{tmp_path.name}/imagenet/"
     found = {path.removeprefix(base): memory.cat_file(path) for path in memory.find(base)}
     del found[CLAIM]
-    files = (path for path in (tmp_path / "out").rglob("*") if path.is_file())
-    assert found == {str(path.relative_to(tmp_path / "out")): path.read_bytes() for path in files}
+    made = (path for path in (tmp_path / "out").rglob("*") if path.is_file())
+    assert found == {str(path.relative_to(tmp_path / "out")): path.read_bytes() for path in made}

@@ -18,7 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    PermissionDeniedError,
+    PreconditionError,
+    UnauthenticatedError,
+)
 from obstore.store import from_url
 
 from kilotar.errors import StoreFailed, UsageError, storage_error
@@ -38,6 +44,7 @@ _PART_BYTES = 16 << 20
 _MOST_PARTS = 9_000  # S3 takes 10,000
 _PARTS_AT_ONCE = 4
 _READ_BYTES = 4 << 20
+_TAKEN = ("409", "412")  # which of the client's errors they become differs by store (arrow-rs-object-store 829)
 _NOT_SENT = "kind: Connect,"  # there was no connection, and the client has tried for long enough
 _REDIRECT = "redirect without LOCATION"  # the client's words for the 301 of another region
 _DIGEST = "sha256"  # x-amz-meta-sha256
@@ -99,9 +106,11 @@ class Bucket:
                 obstore.put(self._store, about.path, content, attributes={_DIGEST: about.sha256}, mode="create")
                 return True
             return self.look(about.path) is None and self._put_parts(file, about)
-        except AlreadyExistsError:
+        except (AlreadyExistsError, PreconditionError):
             return False
         except (BaseError, FileNotFoundError) as error:
+            if _seen(error)[0] in _TAKEN:
+                return False
             failure = self._failure(error, f"put {about.path}")
             if _seen(error)[0] or _NOT_SENT in str(error):
                 raise failure from _Untold(type(error).__name__)
