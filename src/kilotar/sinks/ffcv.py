@@ -18,7 +18,8 @@ the file: training on images as published takes much memory, and max:500 is what
 
 Rules guarded: label -1 for test; an image lies within one page; a page is a power of two, and where an image is longer
 than a page, pages from there on are as long as it needs and the header says the longest: pages are counted from the
-begin of the file, so what lies within a short one lies within a long one.
+begin of the file, so what lies within a short one lies within a long one. Of the same pixels FFCV itself, with one
+worker, writes the same file.
 Source: libffcv/ffcv ffcv/{types,writer,memory_allocator,reader}.py, ffcv/fields/{rgb_image,basics}.py,
 libffcv/libffcv.cpp; libffcv/ffcv-imagenet write_imagenet.py and README.
 """
