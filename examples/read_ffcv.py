@@ -1,7 +1,7 @@
 """Read ImageNet by FFCV: python read_ffcv.py ROOT (after: kilotar export ROOT ffcv).
 
-FFCV must be compiled where it is installed (libturbojpeg, OpenCV, numba). The file is read without it being resized
-before; `kilotar export ROOT ffcv --resize max:500` makes the one of FFCV's own recipe.
+FFCV must be compiled where it is installed (libturbojpeg, OpenCV, numba). Images are as
+published here; with `--option ffcv.mode=proportion` the file is the one of FFCV's own recipe.
 """
 
 import sys

@@ -42,14 +42,17 @@ Boxes for detectors that read VOC XML. Images are not in it: write `imagefolder`
 Labels alone, a few files, for readers that take a folder of images and a list: Caffe, PaddleClas, mmpretrain, DINOv2,
 Keras. Written in seconds beside a tree that is there.""",
     "lmdb": """
-One file for all images, memory-mapped: random access in any order without opening a million files.""",
+One file a split, memory-mapped: random access in any order without opening a million files. As PyTorch's folder2lmdb
+writes it, or with `--option lmdb.layout=caffe` as Caffe does.""",
     "hdf5": """
-For code that reads HDF5, most often generative models at a fixed resolution.""",
+For code that reads HDF5: fuel's layout with original bytes, or with `--option hdf5.layout=biggan` the one of BigGAN,
+128 or 256 pixels.""",
     "npz": """
-For code that wants a downsampled ImageNet as arrays in memory.""",
+For code that wants a downsampled ImageNet (8, 16, 32 or 64 pixels) as arrays in memory, as Imagenet32 was published.
+**Its `labels` are ILSVRC ids from 1**, as there; `npy/train_labels_*` has the usual labels from 0.""",
     "ffcv": """
-For FFCV's loader: one file a split, images sized and partly decoded beforehand, so that the processor has less to do
-at every epoch.""",
+For FFCV's loader: one file a split. `--option ffcv.mode=proportion` makes the mixture of FFCV's own recipe: longest
+side 500, half of the images decoded beforehand, so that the processor has less to do at every epoch. The file is written without FFCV, which need not be compiled here.""",
     "lance": """
 For Lance and its SQL: columns with images inside, random access by row, versions.""",
 }

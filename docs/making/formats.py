@@ -9,6 +9,7 @@ import inspect
 import re
 import sys
 import textwrap
+import tomllib
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -19,7 +20,8 @@ from .format_words import WORDS
 from .markdown import MADE, cell, described, flat, table
 
 _TREES = Path(__file__).resolve().parent.parent / "formats" / "trees"
-_EXTRAS = {"pyarrow": "parquet", "google_crc32c": "tfrecord", "array_record": "array-record"}
+_PROJECT = Path(__file__).resolve().parent.parent.parent / "pyproject.toml"
+_DISTRIBUTIONS = {"google_crc32c": "google-crc32c", "lance": "pylance"}  # import name to package
 
 
 def formats_page() -> str:
@@ -120,7 +122,15 @@ def _capital(text: str) -> str:
 
 
 def _install(needs: tuple[str, ...]) -> str:
-    return f"`pip install 'kilotar[{','.join(sorted({_EXTRAS.get(need, need) for need in needs}))}]'`"
+    """Give the line that installs what a format needs, by the extra of the project that has all of it."""
+    extras = tomllib.loads(_PROJECT.read_text("utf-8"))["project"]["optional-dependencies"]
+    wanted = {_DISTRIBUTIONS.get(need, need) for need in needs}
+    fitting = (name for name, packages in extras.items() if wanted <= {_bare(package) for package in packages})
+    return f"`pip install 'kilotar[{next(fitting)}]'`"
+
+
+def _bare(requirement: str) -> str:
+    return re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
 
 
 def _options(sink: Sink) -> Iterator[str]:
