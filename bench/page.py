@@ -9,6 +9,7 @@ from statistics import median
 from bench.figures import Line, Suite, cpu_s
 from bench.page_download import download
 from bench.page_overlap import overlap
+from bench.page_pixels import pixels
 from bench.page_subset import subset
 from bench.targets import HASHED, TAR, TORCHVISION, targets
 
@@ -24,6 +25,7 @@ def write(path: Path, lines: list[Line]) -> None:
         summary(suites),
         unpacking(suites),
         *(part(suites) for part in _PARTS),
+        pixels(),
         subset(),
         download(),
         overlap(),
