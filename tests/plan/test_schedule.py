@@ -55,6 +55,33 @@ def test_nothing_starts_before_it_landed() -> None:
     p.done()
 
 
+def test_small_steps_are_committed_together_when_a_kill_would_cost_enough() -> None:
+    one, two, three = (Step(key, "tar", 0, 30, members) for key, members in (("1", 900), ("2", 1100), ("3", 5)))
+    p = play(proved(one, two, three, slots=2)) << Start(one) << Start(two)
+
+    p = p >> Written("1") << Start(three)
+    p = p >> Written("2") << Commit(("1", "2"))
+    p = p >> Written("3")
+    p = p >> Committed(("1", "2")) << Record(("1", "2")) << Commit(("3",))
+    p = p >> Committed(("3",)) << Record(("3",)) << Seal()
+    p.done()
+
+
+def test_small_steps_are_committed_at_once_where_nothing_else_runs_or_the_run_ends() -> None:
+    small, late = Step("1", "tar", 0, 10, 5), Step("2", "tar", 10, 20, 5)
+    p = play(unproved(small, late)) << Want("tar", 30)
+
+    p = p >> LandedRange("tar", 0, 10) << Start(small)
+    p = p >> Written("1") << Commit(("1",))  # the second waits for bytes
+    p = p >> Committed(("1",)) << Record(("1",))
+    p.done()
+
+    p = play(proved(small, late, slots=2)) << Start(small) << Start(late)
+    p = p >> Written("1")
+    p = p >> Interrupted() << Commit(("1",))
+    p.done()
+
+
 def test_landed_bytes_do_not_go_away_when_an_older_message_comes_late() -> None:
     p = play(unproved(A, B, slots=1)) << Want("tar", 30)
 

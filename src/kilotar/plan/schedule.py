@@ -8,7 +8,8 @@ Rules guarded:
   archive is `Outlined`;
 - the source is never wanted further ahead than `lead_bytes` beyond the first unfinished step, so that what the proof
   reads is still in the page cache when the step reads it;
-- written steps are committed in groups, one commit at a time, and recorded only after their commit;
+- written steps are committed in groups, one commit at a time, and recorded only after their commit; a group is as large
+  as a kill may cost, or smaller where nothing else runs;
 - the output is sealed after the last record *and* after every archive was proved;
 - after a failure or an interrupt nothing new starts, what runs is let end and is committed, then the run stops.
 
@@ -46,6 +47,7 @@ __all__ = [
     "Written",
 ]
 
+COMMIT_IMAGES = 2000  # about 220 MB; a sync of the file system for each small step took longer than the step
 LEAD_BYTES = 1 << 30
 
 
@@ -187,6 +189,7 @@ class Scheduler:
         self._lead_bytes = lead_bytes
         self._running: dict[str, Step] = {}
         self._written: list[str] = []
+        self._written_images = 0
         self._committing = False
         self._sealing = False
         self._over: Outcome | None = None
@@ -210,8 +213,9 @@ class Scheduler:
                 self._unproved.discard(archive)
                 self._landed[archive] = _up_to(self._sizes.get(archive, 0))
             case Written(key):
-                del self._running[key]
+                members = self._running.pop(key).members
                 self._written.append(key)
+                self._written_images += members if members >= 0 else COMMIT_IMAGES
             case Committed(keys):
                 self._committing = False
                 records = (Record(keys),) if keys else ()
@@ -234,22 +238,23 @@ class Scheduler:
     def _starts(self) -> list[Command]:
         starts: list[Command] = []
         while self._over is None and len(self._running) < self._slots and (step := self._startable()):
-            self._waiting.remove(step)
             self._running[step.key] = step
             starts.append(Start(step))
         return starts
 
     def _startable(self) -> Step | None:
-        """Give the first waiting step whose bytes are all there."""
-        return next((step for step in reversed(self._waiting) if self._has_landed(step)), None)
+        """Take the first waiting step whose bytes are all there."""
+        at = next((at for at in reversed(range(len(self._waiting))) if self._has_landed(self._waiting[at])), -1)
+        return self._waiting.pop(at) if at >= 0 else None
 
     def _has_landed(self, step: Step) -> bool:
         return step.start == step.stop or self._landed.get(step.archive, Ranges()).holds(step.start, step.stop)
 
     def _commits(self) -> list[Command]:
-        if self._committing or not self._written:
+        is_due = self._written_images >= COMMIT_IMAGES or not self._running or self._over is not None
+        if self._committing or not self._written or not is_due:
             return []
-        keys, self._written, self._committing = tuple(self._written), [], True
+        keys, self._written, self._written_images, self._committing = tuple(self._written), [], 0, True
         return [Commit(keys)]
 
     def _wants(self) -> list[Command]:

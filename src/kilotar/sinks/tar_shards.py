@@ -35,20 +35,13 @@ def header(name: str, size_bytes: int) -> bytes:
         raise ValueError(f"the name is too long for a shard: {name!r}")
     if size_bytes >= 1 << 33:
         raise ValueError(f"{name} is too long for a tar: {size_bytes:,} bytes")
-    fields = (
-        encoded.ljust(100, b"\0"),
-        _MODE,
-        b"0000000\0" * 2,  # owner, group
-        b"%011o\0" % size_bytes,
-        b"00000000000\0",  # time
-        b" " * 8,  # where the sum will be, counted as blanks
-        b"0",
-        bytes(100),
-        b"ustar\x0000",
-        bytes(32 + 32),  # names of owner and group
-        b"0000000\0" * 2,  # device
-        bytes(155 + 12),
-    )
-    block = bytearray(b"".join(fields))
-    block[148:156] = b"%06o\0 " % sum(block)
-    return bytes(block)
+    named, length = encoded.ljust(100, b"\0"), b"%011o\0" % size_bytes
+    total = b"%06o\0 " % (_FIXED_SUM + sum(encoded) + sum(length))
+    return b"".join((named, _OWNERS, length, _TIME, total, _REST))
+
+
+_OWNERS = _MODE + b"0000000\0" * 2  # mode, owner, group
+_TIME = b"00000000000\0"
+# Kind, link, magic, names of owner and group, device, prefix and padding.
+_REST = b"0" + bytes(100) + b"ustar\x0000" + bytes(64) + b"0000000\0" * 2 + bytes(155 + 12)
+_FIXED_SUM = sum(_OWNERS) + sum(_TIME) + sum(_REST) + 8 * ord(" ")  # the sum itself counts as blanks

@@ -37,7 +37,7 @@ from kilotar.parse.example import parse_example
 from kilotar.parse.jpeg import JpegFacts, probe_jpeg
 from kilotar.parse.png import probe_png
 from kilotar.sinks.base import ShardOptions, SinkAbout
-from kilotar.sinks.example import example, floats, ints, padding, text, wide_int
+from kilotar.sinks.example import example, example_bytes, floats, ints, padding, text, wide_int
 from kilotar.sinks.reading import FileRows, refusing, row_at
 from kilotar.sinks.tfrecord_frames import FRAME_BYTES, frame, read_frames
 from kilotar.sinks.trees import file_names
@@ -116,9 +116,8 @@ def _record(sample: Sample, label: int, data: bytes, edition: Edition) -> list[b
 
 def _record_bytes(sample: Sample, label: int, edition: Edition) -> int:
     """Give the length of a record, without having its image."""
-    blank = bytes(sample.at.size_bytes)
     boxes = [(0.0, 0.0, 1.0, 1.0)] * len(_own(sample))
-    return sum(map(len, example(_features(sample, label, edition, (0, 0), boxes), _IMAGE, blank)))
+    return example_bytes(_features(sample, label, edition, (0, 0), boxes), _IMAGE, sample.at.size_bytes)
 
 
 def _size(data: bytes) -> tuple[int, int]:

@@ -60,6 +60,7 @@ _IMAGES_A_SHARD = {
     Split.VAL: 781,
     Split.TEST: 781,
 }  # of the published ones; fewer images, fewer shards
+_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ def _beside(sample: Sample, label: int, with_boxes: bool) -> Iterator[tuple[str,
     """Give what stands beside the image: ending and content."""
     yield "cls", str(label).encode("ascii")
     facts = {"label": label, "filename": sample.name, "wnid": sample.wnid}
-    yield "json", json.dumps(facts, sort_keys=True, separators=(",", ":")).encode("ascii")
+    yield "json", _JSON(facts).encode("ascii")
     if with_boxes:
         lines = (f"{box.wnid} {box.xmin} {box.ymin} {box.xmax} {box.ymax}\n" for box in sample.boxes)
         yield "boxes.txt", "".join(lines).encode("ascii")

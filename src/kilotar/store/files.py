@@ -230,14 +230,20 @@ def file_sha256(path: Path) -> tuple[int, str]:
 
 
 class Folder:
-    """A folder as sinks see it (`kilotar.model.seams.OutFolder`): whole files by relative path."""
+    """A folder as sinks see it (`kilotar.model.seams.OutFolder`): whole files by relative path.
 
-    def __init__(self, root: Path) -> None:
+    Args:
+        root:    the folder.
+        durable: False where the caller syncs the file system before it believes in the files.
+    """
+
+    def __init__(self, root: Path, *, durable: bool = True) -> None:
         self.root = root
+        self._durable = durable
         self._swept: set[Path] = set()
 
     def publish(self, path: str, chunks: Iterable[bytes | memoryview]) -> Written:
-        """Write one file durably below the root; folders on the way are made, and freed of what a dead run left there.
+        """Write one file below the root; folders on the way are made, and freed of what a dead run left there.
 
         Raises: MachineError.
         """
@@ -249,7 +255,7 @@ class Folder:
                 self._swept.add(target.parent)
         except OSError as error:
             raise storage_error(error, f"make the folder of {path}") from error
-        written = publish(target, chunks)
+        written = publish(target, chunks, durable=self._durable)
         return Written(path, written.size_bytes, written.sha256)
 
     def read(self, path: str, offset: int, size_bytes: int) -> bytes:

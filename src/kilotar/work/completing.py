@@ -1,7 +1,7 @@
 """The last of an output: its side files, its list of files, its manifest.
 
 Rules guarded: every image is looked at once more, so that what a person or another program took away meanwhile is
-written anew; the manifest is the last thing written; an output of shards, whose folder is its own, carries a copy.
+written anew; the manifest is the last thing written; an output whose folder is its own carries a copy.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def complete(
         collection = replace(output.sharding.collection, shards=shard_facts(output.sharding, done))
     else:
         collection = _gather(output, survey, gatherer)
-    out = output.out_folder()
+    out = output.out_folder(durable=False)
     side = output.sink.finish(collection, out, output.options)
     paths = {archive.local.name: archive.local.path for archive in survey.archives}
     paths |= output.spool.files(collection) if output.spool else {}
@@ -108,9 +108,15 @@ def complete(
         pixels=_pixel_facts(output, survey, collection),
         packages=tuple((name, _version(name)) for name in output.sink.ABOUT.needs),
     )
-    if output.sink.ABOUT.shards:
+    if _is_alone(output):
         carry_manifest(output.facts, out, manifest)
+    output.sync()
     write_manifest(output.facts, manifest)
+
+
+def _is_alone(output: Output) -> bool:
+    """Tell whether the folder is the output's own; that of a tree may be the root, which others share."""
+    return output.sink.ABOUT.shards or output.folder != output.facts.parents[2]
 
 
 def _gather(output: Output, survey: Survey, gatherer: Gatherer) -> Collection:

@@ -20,7 +20,7 @@ from kilotar.parse.remote import Remote
 from kilotar.plan.recipe import Recipe
 from kilotar.plan.steps import Reason, Step, StepDone, todo
 from kilotar.sinks.base import DataclassLike, Sink
-from kilotar.store.files import Folder, publish, read_file
+from kilotar.store.files import Folder, publish, read_file, sync_file_system
 from kilotar.store.journal import Journal, read_journal
 from kilotar.store.manifest import MANIFEST, Manifest
 from kilotar.store.objects import open_store
@@ -104,9 +104,24 @@ class Output:
             return RemoteStaging(open_store(self.remote), self.where, self.folder, self.recipe.plan_id)
         return Staging(self.folder, self.recipe.plan_id)
 
-    def out_folder(self) -> OutFolder:
-        """Give what takes files of this output. Raises as `kilotar.store.objects.open_store`."""
-        return Folder(self.folder) if self.remote is None else RemoteFolder(open_store(self.remote), self.folder)
+    def out_folder(self, *, durable: bool = True) -> OutFolder:
+        """Give what takes files of this output. Raises as `kilotar.store.objects.open_store`.
+
+        Args:
+            durable: False where `sync` follows.
+        """
+        if self.remote is None:
+            return Folder(self.folder, durable=durable)
+        return RemoteFolder(open_store(self.remote), self.folder)
+
+    def sync(self) -> None:
+        """Make everything that was written to a folder of this disk durable. Raises MachineError."""
+        if self.remote is not None:
+            return  # what is put is durable
+        try:
+            sync_file_system(self.folder)
+        except OSError as error:
+            raise storage_error(error, f"sync {self.folder}") from error
 
     def holds(self, file: Written) -> bool:
         """Tell whether a file of this length stands in it. Raises MachineError, StoreFailed."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from kilotar.errors import storage_error
@@ -106,7 +107,7 @@ class Sharding:
 
     def _items(self, shard: Shard) -> Iterator[Item]:
         """Give the samples of a shard with their bytes, in its order."""
-        ranks = {wnid: rank for rank, wnid in enumerate(self.collection.classes)} | {"": NO_LABEL}
+        ranks = _ranks(self.collection.classes)
         with Extents(self.archives, self._stops(shard)) as extents:
             for sample in self.collection.samples(shard):
                 yield Item(sample, ranks[sample.wnid], extents.view(sample.at))
@@ -119,6 +120,12 @@ class Sharding:
         for at in self.collection.extents(shard):
             stops[at.archive] = max(stops.get(at.archive, 0), at.stop)
         return stops
+
+
+@lru_cache(maxsize=4)
+def _ranks(classes: tuple[str, ...]) -> Mapping[str, int]:
+    """Give the label of each class."""
+    return {wnid: rank for rank, wnid in enumerate(classes)} | {"": NO_LABEL}
 
 
 def _shards(sink: ShardSink, options: DataclassLike, table: SampleTable) -> Iterator[Shard]:
