@@ -53,6 +53,8 @@ class Gateway:
     Attributes:
         asked:  (method, path with query, status) of every request, in order; status 0 where it was cut or lost.
         faults: the first that takes a request happens to it.
+        headers: of every request, with names in small letters.
+        may_list: whether these credentials may; S3 says 403 for what is not there to those that may not.
     """
 
     port: int
@@ -60,7 +62,7 @@ class Gateway:
     asked: list[tuple[str, str, int]] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
-    when_put: threading.Event = field(default_factory=threading.Event)
+    may_list: bool = True
 
     def made(self) -> Counter[str]:
         """Give how often each object was made: puts that were taken, and uploads in parts that were completed."""
@@ -145,9 +147,9 @@ def _handler(gateway: Gateway) -> type[BaseHTTPRequestHandler]:
             if fault is not None:
                 self._hang_up()
                 return
+            if status == 404 and not gateway.may_list:
+                status, content, headers = 403, b"<Error><Code>AccessDenied</Code></Error>", {}
             self._answer(status, content, headers)
-            if self.command == "PUT":
-                gateway.when_put.set()
 
         def _ask(self, body: bytes) -> tuple[int, bytes, dict[str, str]]:
             connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=30)

@@ -98,6 +98,21 @@ def test_every_object_has_the_bytes_of_the_file_on_disk_and_is_put_once(
     assert list((root / ".kilotar" / "uploads").iterdir()) == []
 
 
+def test_no_right_to_list_is_needed(
+    tiny: Tiny, root: Path, tmp_path: Path, buckets: Buckets, name: str, gateway: Gateway, there: dict[str, Any]
+) -> None:
+    gateway.may_list = False
+    gateway.faults.append(Fault("PUT", "train-0003.tar", "403 AccessDenied", times=99))
+    with pytest.raises(StoreFailed):
+        prepare(root, tiny, **there)
+    gateway.faults.clear()
+
+    prepare(root, tiny, **there)
+
+    assert without_claim(buckets.objects(name)) == on_disk(tiny, tmp_path)
+    assert kilotar.verify(there["out"]).problems == ()
+
+
 def test_the_same_again_asks_the_store_nothing(tiny: Tiny, root: Path, gateway: Gateway, there: dict[str, Any]) -> None:
     prepare(root, tiny, **there)
     gateway.asked.clear()

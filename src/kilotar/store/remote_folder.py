@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from kilotar.errors import SettingsDiffer, storage_error
+from kilotar.errors import DecisionNeeded, SettingsDiffer, storage_error
 from kilotar.model.seams import Written
 from kilotar.store.files import Folder
 from kilotar.store.objects import ObjectStore, put_once
@@ -21,7 +21,7 @@ from kilotar.store.staging import Staging
 __all__ = ["CLAIM", "RemoteFolder", "RemoteStaging"]
 
 CLAIM = "kilotar-plan.json"
-_MOST_CLAIM_BYTES = 4096
+_MOST_CLAIM_BYTES = 80
 
 
 class RemoteFolder:
@@ -85,21 +85,15 @@ class RemoteStaging(Staging):
         except OSError as error:
             raise storage_error(error, f"make the folder {self.folder}") from error
         claim = f'{{"plan_id": "{self._plan_id}"}}\n'.encode()
-        if not self._is_claimed(claim):
+        try:
             RemoteFolder(self._store, self.folder).publish(CLAIM, [claim])
-
-    def _is_claimed(self, claim: bytes) -> bool:
-        found = self._store.look(CLAIM)
-        if found is None:
-            return False
-        there = self._store.read(CLAIM, 0, min(found.size_bytes, _MOST_CLAIM_BYTES))
-        if there != claim:
+        except DecisionNeeded as error:
+            there = self._store.read(CLAIM, 0, _MOST_CLAIM_BYTES)
             raise SettingsDiffer(
                 f"{self._where} holds another output",
-                seen=f"{CLAIM} there: {there[:80].decode('ascii', 'replace').strip()}; ours: {self._plan_id}",
+                seen=f"{CLAIM} there: {there.decode('ascii', 'replace').strip()}; ours: {self._plan_id}",
                 fix="give --out another prefix, or the settings of that output; or remove what is there",
-            )
-        return True
+            ) from error
 
     def sync(self) -> None:
         """What is put is durable."""
