@@ -72,7 +72,7 @@ def _verdict(lines: list[dict[str, Any]]) -> Iterator[str]:
 
 _METHOD = """\
 Measured by `python -m bench.pixels`: the same JPEGs in memory for every variant, one process, one core, shuffled
-rounds, JPEGs of quality 90 with chroma 4:2:0 out. PSNR and SSIM are of the JPEG that was written, against a whole decode scaled
-by LANCZOS in floats. img2dataset is its own `Resizer` with its own choices (INTER_AREA of OpenCV). Where an image is
-three times too large at half its size or less, kilotar scales while it decodes; "whole decode" is without that.
+rounds, JPEGs of quality 90 with chroma 4:2:0 out. PSNR and SSIM are of the JPEG that was written, against a whole
+decode scaled by LANCZOS in floats. img2dataset is its own `Resizer` with its own choices (INTER_AREA of OpenCV). Where
+an image is three times too large at half its size or less, kilotar scales while it decodes; "whole decode" is without.
 """.splitlines()
