@@ -7,6 +7,7 @@ import io
 import pytest
 from PIL import Image, ImageChops
 
+from kilotar.errors import MissingExtra
 from kilotar.model.pixels import Pixels
 from kilotar.parse.jpeg import JpegFacts, JpegRefused, probe_jpeg
 from kilotar.pixels.check import PixelLimits
@@ -169,3 +170,10 @@ def test_the_stamps_name_packages_and_releases(fast: bool) -> None:
     stamps = find_library(fast=fast).stamps
     assert "Pillow " in stamps and "libjpeg-turbo" in stamps
     assert ("simplejpeg " in stamps and "cykooz-resizer " in stamps) is fast
+
+
+def test_without_a_decoder_the_line_that_installs_one_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingExtra) as caught:
+        find_library()
+    assert caught.value.exit_code == 7 and "pip install" in caught.value.fix

@@ -25,9 +25,11 @@ from kilotar.pixels import decoders
 from kilotar.sinks.base import find_sink
 from kilotar.store.manifest import Manifest
 from kilotar.work import recoding, spooling
+from kilotar.work.demo_swarm import open_demo_swarm
 from kilotar.work.spool import ResizedBoxes
 from tests.doubles.collections import BoxTable
-from tests.work.wishes import prepare, tree_digests
+from tests.need import need_module
+from tests.work.wishes import Published, prepare, tree_digests
 
 SMALL = PixelWish(resize="8")
 
@@ -305,3 +307,27 @@ def test_the_fields_of_pixels_cross_to_a_worker_as_plain_values() -> None:
 
     wanted = Pixels("crop:8", 75, "box", "convert", "mixed", 0.25, 3)
     assert Pixels(**json.loads(json.dumps(asdict(wanted)))) == wanted
+
+
+def test_shards_with_converted_odd_images_are_written_while_the_archive_arrives(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need_module("libtorrent")
+    tiny = make_tiny(tmp_path / "tiny", classes=6, per_class=12, val=24, flaws=("cmyk", "png"))
+    options = (("tfrecord", "order", "archive"), ("tfrecord", "shards", "5"))
+
+    def fetch_first(*_: object) -> None:
+        raise AssertionError("the shards were to be written while the archive arrives")
+
+    monkeypatch.setattr("kilotar.work.prepare.fetch_archives", fetch_first)
+    with open_demo_swarm(tiny, tmp_path / "swarm", ignore) as demo:
+        wish = Published(tiny, demo).wish(formats=("tfrecord",), options=options, accept_terms=True)
+        report = kilotar.prepare(root, **wish)
+    assert report.exit_code == 0
+    prepare(tmp_path / "local", tiny, formats=("tfrecord",), options=options)
+    shards = {path: digest for path, digest in tree_digests(root / "tfrecord").items() if "-of-" in path}
+    local = tree_digests(tmp_path / "local" / "tfrecord")
+    assert len(shards) > 5 and shards.items() <= local.items()
+    facts = manifest(root, "tfrecord").pixels
+    assert facts is not None and facts.recoded == 2
+    assert not (root / ".kilotar/pixels").exists()
