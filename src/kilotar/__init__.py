@@ -31,6 +31,7 @@ __all__ = [
     "Fetching",
     "HttpOptions",
     "PixelWish",
+    "Remote",
     "adopt",
     "demo",
     "doctor",
@@ -61,6 +62,7 @@ _LAZY = {
     "Fetching": "kilotar.work.request",
     "HttpOptions": "kilotar.sources.http.options",
     "PixelWish": "kilotar.model.pixels",
+    "Remote": "kilotar.parse.remote",
 }
 
 

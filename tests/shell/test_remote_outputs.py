@@ -51,6 +51,17 @@ def test_an_export_goes_to_a_bucket_and_is_verified_there(
     assert kt("verify", root).code == 0
 
 
+def test_an_endpoint_may_be_a_setting_of_all_runs(
+    kt: Run, tmp_path: Path, buckets: Buckets, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, out = prepared(kt, tmp_path), f"s3://{buckets.make()}/imagenet"
+    monkeypatch.setenv("KILOTAR_ENDPOINT", gateway.url)
+
+    assert kt("export", root, "webdataset", "--out", out).code == 0
+    assert kt("verify", out).code == 0
+    assert kt("export", root, "mds").code == 0, "an output in a folder has no use for it, and no quarrel with it"
+
+
 def test_a_plan_says_what_is_uploaded_and_what_lies_here_meanwhile(
     kt: Run, tmp_path: Path, buckets: Buckets, gateway: Gateway
 ) -> None:

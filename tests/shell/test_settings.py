@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from kilotar import PixelWish
 from kilotar.shell.cli import build_app
 from tests.shell.conftest import Ended, Library
 
@@ -33,6 +34,10 @@ FLAGS: list[tuple[str, str, str, str, Any]] = [
     ("name", "few", '"few"', "name", "few"),
     ("out", "there", '"there"', "out", Path("there")),
     ("link", "never", '"never"', "link", "never"),
+    ("resize", "256", "256", "pixels", PixelWish("256")),
+    ("quality", "75", "75", "pixels", PixelWish(quality=75)),
+    ("filter", "box", '"box"', "pixels", PixelWish(filter="box")),
+    ("odd", "convert", '"convert"', "pixels", PixelWish(odd="convert")),
 ]
 # the same for the flags of the network; the value is looked up in what the library gets as `fetching`
 NETWORK: list[tuple[str, str, str, str, Any]] = [
@@ -67,6 +72,7 @@ NETWORK: list[tuple[str, str, str, str, Any]] = [
     ("connections", "8", "8", "http.connections", 8),
     ("offline", "1", "true", "offline", True),
 ]
+ELSEWHERE = {"endpoint"}  # goes with --out s3://...: test_remote_outputs.py
 TALK = {"json", "events", "plain", "quiet", "verbose", "log-file", "config", "debug"}
 
 
@@ -79,7 +85,7 @@ def test_the_table_of_this_test_holds_every_flag_of_prepare() -> None:
         if name.startswith("--") and name not in argument.negatives
     }
 
-    assert flags == {flag for flag, *_ in (*FLAGS, *NETWORK)} | TALK | {"root", "dry-run"}
+    assert flags == {flag for flag, *_ in (*FLAGS, *NETWORK)} | TALK | {"root", "dry-run", *ELSEWHERE}
 
 
 @pytest.mark.parametrize("spelling", ["environment", "toml", "command line"])

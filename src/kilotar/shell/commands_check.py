@@ -13,7 +13,7 @@ import kilotar
 from kilotar.errors import UsageError
 from kilotar.events import Emit
 from kilotar.shell import machine
-from kilotar.shell.commands_make import ROOT, answer_report, ask_library
+from kilotar.shell.commands_make import ROOT, answer_report, ask_library, place_of
 from kilotar.shell.flags import JOBS, Talk, Wanted
 from kilotar.shell.network import Network
 from kilotar.shell.show_plan import show_status, show_why
@@ -56,9 +56,8 @@ def verify(
     folder = None if "://" in root else Path(root).expanduser()
 
     def work(emit: Emit) -> Answer:
-        where = kilotar.place(root, endpoint=endpoint)
         report = kilotar.verify(
-            where,
+            place_of(root, endpoint) or root,
             level=_level(quick, deep),
             repair=repair,
             against=against,

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 import kilotar
 from kilotar.events import Emit
-from kilotar.shell.commands_make import answer_report
+from kilotar.shell.commands_make import answer_report, place_of
 from kilotar.shell.flags import JOBS, Recoded, Talk, listed, parse_option
 from kilotar.shell.stage import Answer, perform
 
@@ -78,7 +78,7 @@ def export(
             order=order or "",
             seed=seed,
             shards=shards,
-            out=kilotar.place(out, endpoint=endpoint) if out or endpoint else None,
+            out=place_of(out, endpoint),
             splits=listed(splits),
             classes=listed(classes),
             per_class=per_class,

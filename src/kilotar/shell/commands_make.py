@@ -24,7 +24,7 @@ from kilotar.shell.terms import with_terms
 from kilotar.shell.text import one_line
 from kilotar.shell.units import counted
 
-__all__ = ["answer_report", "ask_library", "get", "index", "plan", "prepare"]
+__all__ = ["answer_report", "ask_library", "get", "index", "place_of", "plan", "prepare"]
 
 V = TypeVar("V")
 _UNFINISHED = {Outcome.FAILED: 3, Outcome.BLOCKED: 130}
@@ -79,11 +79,19 @@ def ask_library(verb: Callable[..., V], root: Path, wanted: Wanted, network: Net
         jobs=wanted.jobs,
         options=wanted.options(),
         name=wanted.name,
-        out=kilotar.place(wanted.out, endpoint=wanted.endpoint) if wanted.out or wanted.endpoint else None,
+        out=place_of(wanted.out, wanted.endpoint),
         link=wanted.link,
         pixels=wanted.recoded.wish(),
         on_event=emit,
     )
+
+
+def place_of(out: str, endpoint: str) -> Path | kilotar.Remote | None:
+    """Give where an output goes, None for below ROOT; an endpoint may be a setting of all runs, and is for addresses.
+
+    Raises: UsageError.
+    """
+    return kilotar.place(out, endpoint=endpoint if "://" in out else "") if out else None
 
 
 def answer_report(report: Report) -> Answer:
