@@ -11,6 +11,7 @@ from bench.page_download import download
 from bench.page_overlap import overlap
 from bench.page_pixels import pixels
 from bench.page_subset import subset
+from bench.page_writers import writers
 from bench.targets import HASHED, TAR, TORCHVISION, targets
 
 MADE = "<!-- made by `make bench` from bench/results.jsonl; change it in bench/page.py -->"
@@ -26,6 +27,7 @@ def write(path: Path, lines: list[Line]) -> None:
         unpacking(suites),
         *(part(suites) for part in _PARTS),
         pixels(),
+        writers(),
         subset(),
         download(),
         overlap(),

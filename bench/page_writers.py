@@ -1,0 +1,93 @@
+"""The section of docs/performance.md on formats of shards and their official writers, out of bench/writers.jsonl."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.figures import Line, Ratio, Suite
+from bench.record import recorded_at
+
+RESULTS = Path(__file__).with_name("writers.jsonl")
+_ONE, _TWO = "one core", "two cores"
+_OFFICIAL = {"webdataset": 2.5, "mds": 2.5}  # times the official writer; 1.5 for every other
+_OTHERS = 1.5
+_LIMIT = {"webdataset": 1.6, "tfrecord": 2.0}  # of the time of one file of the same length
+_CORES = 1.7
+_COLUMNS = (
+    "format",
+    "official s",
+    "kilotar s",
+    "CPU s, both",
+    "times official",
+    "target",
+    "met",
+    "times limit",
+    "two cores to one",
+)
+_METHOD = """\
+Measured by `python -m bench.writers`: the official writer of each format with its recommended recipe reads the tree of
+an ImageFolder, kilotar reads the archive and takes the SHA-256 of what it writes; both in a mixed order, both until the
+files are durable, on one core unless told otherwise. The limit copies the archive into one file on one core. Ratios are
+of wall times, medians of rounds with their range; CPU seconds are told because they feel others on the machine less.
+""".splitlines()
+
+
+def writers() -> Iterator[str]:
+    """Give the lines; none where nothing was measured."""
+    if not RESULTS.is_file():
+        return
+    suite = Suite([json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()], "writers")
+    done = Suite([line for line in suite.lines if "wall_s" in line], "writers")
+    yield from ("## Writers of formats", "")
+    yield from _METHOD
+    yield recorded_at(RESULTS)
+    yield ""
+    yield f"| {' | '.join(_COLUMNS)} |"
+    yield f"|{' --- |' * len(_COLUMNS)}"
+    for name in dict.fromkeys(line["name"].split()[1].rstrip(",") for line in done.lines if "kilotar" in line["name"]):
+        yield _row(done, name)
+    yield ""
+    yield from _left_out(suite)
+
+
+def _row(done: Suite, name: str) -> str:
+    own, official = f"kilotar {name}, {_ONE}", f"official {name}, {_ONE}"
+    times = done.ratio(official, own, "wall_s")
+    wanted = _OFFICIAL.get(name, _OTHERS)
+    limit, cores = done.ratio(own, f"limit, {_ONE}", "wall_s"), done.ratio(own, f"kilotar {name}, {_TWO}", "wall_s")
+    cells = [
+        name,
+        _time(done, official, "wall_s"),
+        _time(done, own, "wall_s"),
+        f"{_time(done, official, 'cpu_s')}, {_time(done, own, 'cpu_s')}",
+        str(times or ""),
+        f"at least {wanted}" if times else "",
+        _verdict(times, least=wanted) if times else "",
+        f"{limit or ''}{_bound(limit, _LIMIT.get(name))}",
+        f"{cores or ''}{' ' + _verdict(cores, least=_CORES) if cores else ''}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _time(done: Suite, name: str, field: str) -> str:
+    return f"{done.middle(name, field):.2f}" if done.of(name) else "-"
+
+
+def _bound(ratio: Ratio | None, most: float | None) -> str:
+    if ratio is None or most is None:
+        return ""
+    return f", at most {most}: {'yes' if ratio.middle <= most else '**no**'}"
+
+
+def _verdict(ratio: Ratio, least: float) -> str:
+    return "yes" if ratio.middle >= least else "**no**"
+
+
+def _left_out(suite: Suite) -> Iterator[str]:
+    lines: list[Line] = [line for line in suite.lines if line.get("why")]
+    for name in dict.fromkeys(line["name"] for line in lines):
+        yield f"- {name}: not measured ({next(line['why'] for line in lines if line['name'] == name)})"
+    if lines:
+        yield ""

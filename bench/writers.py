@@ -1,0 +1,154 @@
+"""Formats of shards against the official writer of each, on the same images.
+
+    python -m bench.writers --readers PYTHON [--work FOLDER] [--rounds 2] [--small]     writes bench/writers.jsonl
+
+PYTHON has the packages of tests/interop, and those official writers that it lacks are left out by name. They read the
+tree of an ImageFolder, in a mixed order; kilotar reads the archive, whose proof is that of an earlier run, and hashes
+what it writes. Both end when the files are durable. "one core" and "two cores" bind a process and all it starts to so
+many; "limit" writes the bytes of the archive to one file on one core, read and written in runs of 1 MiB.
+Outputs are deleted after each variant: they are few large files, so nothing of the ground changes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import kilotar
+from bench.archives import Source, build
+from bench.harness import HOME, Ground, read_through, say, shuffled
+from bench.harness import Variant as Harnessed
+from bench.record import Record
+from bench.suites import Bench
+
+RESULTS = HOME / "bench" / "writers.jsonl"
+FORMATS = ("webdataset", "mds", "litdata", "parquet", "array-record", "tfds", "lmdb", "ffcv")
+OWN_ONLY = ("tfrecord", "recordio")  # their official writers cannot be installed, or are not one program
+ONE, TWO = "one core", "two cores"
+
+
+def variants(cores: int) -> list[Harnessed]:
+    where = ONE if cores == 1 else TWO
+    own = [Harnessed(f"kilotar {name}, {where}", "own", {"name": name, "cores": cores}) for name in FORMATS + OWN_ONLY]
+    official = [Harnessed(f"official {name}, {where}", "official", {"name": name, "cores": cores}) for name in FORMATS]
+    limit = [Harnessed(f"limit, {where}", "limit", {"name": "", "cores": cores})] if cores == 1 else []
+    return own + (official if cores == 1 else []) + limit
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("--readers", type=Path, required=True, help="python with the packages of tests/interop")
+    words.add_argument("--work", type=Path, default=HOME / ".bench")
+    words.add_argument("--rounds", type=int, default=2)
+    words.add_argument("--small", action="store_true", help="30 x 300 images instead of 100 x 300")
+    words.add_argument("--only", default="", help="formats, comma between")
+    given = words.parse_args()
+    given.work.mkdir(parents=True, exist_ok=True)
+    source = build(given.work / ("t30" if given.small else "t100"), 30 if given.small else 100, 300)
+    only = set(given.only.split(",")) - {""}
+    with Record(RESULTS, given.work, " ".join(["python -m bench.writers", *sys.argv[1:]])) as record:
+        bench = Bench(Ground(given.work, 0.0), record, source, source, None, given.rounds)
+        known = bench.known(source)
+        for number in range(given.rounds):
+            for variant in shuffled([*variants(1), *variants(2)], number):
+                if not only or variant.args["name"] in only or variant.job == "limit":
+                    _measure(variant, number, source, known, given.readers, given.work, record)
+
+
+def _measure(
+    variant: Harnessed, number: int, source: Source, known: Path, readers: Path, work: Path, record: Record
+) -> None:
+    out = work / "rounds" / f"writer-{os.getpid()}"
+    shutil.rmtree(out, ignore_errors=True)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    read_through(source.archive)
+    os.sync()
+    name, cores = str(variant.args["name"]), int(str(variant.args["cores"]))
+    command = _command(variant.job, name, cores, source, known, readers, out)
+    done = subprocess.run(command, cwd=HOME, capture_output=True, text=True, check=False, preexec_fn=_binder(cores))
+    shutil.rmtree(out, ignore_errors=True)
+    if done.returncode:
+        why = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        say(f"{variant.name} left out: {why}")
+        record.add("writers", name=variant.name, round=number, why=why[:200])
+        return
+    figures = json.loads(done.stdout.splitlines()[-1])
+    record.add("writers", name=variant.name, round=number, load=os.getloadavg()[0], **figures)
+
+
+def _command(
+    job: str, name: str, cores: int, source: Source, known: Path, readers: Path, out: Path
+) -> list[str | os.PathLike[str]]:
+    if job == "official":
+        words = [name, str(known / "train"), str(out), str(cores)]
+        return [readers, "-c", f"from bench.official_writers import main; main({words!r})"]
+    words = [job, name, str(cores), str(source.folder), str(source.edition), str(known), str(out)]
+    return [sys.executable, "-c", f"from bench.writers import child; child({words!r})"]
+
+
+def _binder(cores: int) -> Callable[[], None]:
+    """Give what binds a process, before it starts, to the first cores."""
+    return lambda: os.sched_setaffinity(0, set(range(cores)))
+
+
+def child(words: list[str]) -> None:
+    """Do one of our own jobs in this process and print its figures."""
+    job, name, cores, folder, edition, known, out = words
+    root = Path(out)
+    (root / ".kilotar").mkdir(parents=True)
+    before, begun = _cpu_s(), time.monotonic()
+    if job == "own":
+        shutil.copyfile(Path(known, ".kilotar", "inputs.jsonl"), root / ".kilotar" / "inputs.jsonl")
+        report = kilotar.prepare(
+            root,
+            source=Path(folder),
+            edition=edition,
+            splits=("train",),
+            formats=(name,),
+            jobs=int(cores),
+            accept_terms=True,
+        )
+        images = report.outputs[0].images
+    else:
+        images = sum(1 for _ in _copied(next(Path(folder).glob("*.tar")), root / "one"))
+    _sync(root)
+    wall_s = time.monotonic() - begun
+    size = sum(path.stat().st_size for path in root.rglob("*") if path.is_file() and ".kilotar" not in path.parts)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    figures = {"images": images, "bytes": size, "wall_s": round(wall_s, 3), "cpu_s": round(_cpu_s() - before, 3)}
+    print(json.dumps({**figures, "own_peak_rss": peak}))
+
+
+def _copied(archive: Path, target: Path) -> Iterator[int]:
+    buffer = memoryview(bytearray(1 << 20))
+    with open(archive, "rb", buffering=0) as source, open(target, "wb", buffering=0) as out:
+        while size := source.readinto(buffer):
+            out.write(buffer[:size])
+            yield size
+
+
+def _cpu_s() -> float:
+    both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in both)
+
+
+def _sync(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        if ctypes.CDLL(None, use_errno=True).syncfs(fd):
+            raise OSError(ctypes.get_errno(), "syncfs")
+    finally:
+        os.close(fd)
+
+
+if __name__ == "__main__":
+    main()
