@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import kilotar
-from kilotar import errors
+from kilotar import PixelWish, errors
 from kilotar.events import Finding, Outcome
 from kilotar.shell.cli import COMMANDS
 from tests.shell.conftest import REPORT, TRUNCATED, Ended, Library
@@ -25,6 +25,7 @@ def test_prepare_hands_its_flags_to_the_library(library: Library, kt: Run) -> No
         *("--classes", "imagenette,n01440764", "--boxes", "--accept-terms", "--unverified", "--edition", "e.toml"),
         *("-j", "3", "--option", "cls-loc.kaggle=yes", "--link", "never", "--out", "else where"),
         *("--per-class", "10", "--seed", "3", "--images", "list.txt", "--name", "few"),
+        *("--resize", "max:500", "--quality", "85", "--filter", "box", "--odd", "convert"),
     )
 
     assert ended.code == 0
@@ -50,6 +51,7 @@ def test_prepare_hands_its_flags_to_the_library(library: Library, kt: Run) -> No
         "name": "few",
         "out": Path("else where"),
         "link": "never",
+        "pixels": PixelWish("max:500", 85, "box", "convert"),
     }
 
 
