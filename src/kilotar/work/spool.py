@@ -115,7 +115,9 @@ class Spool:
 
     def over(self, collection: Collection, surveyed: Survey) -> Collection | None:
         """Give a collection as it is in the output, None where a part is not made. Raises MachineError."""
-        boxes = ResizedBoxes(collection.boxes, self.pixels.resize) if collection.boxes else None
+        boxes = collection.boxes
+        if boxes is not None and self.pixels.resize:
+            boxes = ResizedBoxes(boxes, self.pixels.resize)
         tables = []
         for table in collection.tables:
             archive = surveyed.archive_of(table.split)
