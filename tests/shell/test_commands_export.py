@@ -61,3 +61,20 @@ def test_a_selection_and_a_name_come_from_the_command_line_and_are_shown(kt: Run
     assert "wds-few (webdataset, the " in told and "images of a list, sha256 " in told
     assert again.code == 9 and "--name" in again.err
     assert kt("verify", root).code == 0
+
+
+def test_an_export_is_verified_and_becomes_another_format_elsewhere(kt: Run, tmp_path: Path) -> None:
+    tiny, root, other = make_tiny(tmp_path / "tiny"), str(tmp_path / "root"), str(tmp_path / "other")
+    kt("prepare", root, "--from", str(tiny.folder), "--edition", str(tiny.toml), "--for", "webdataset")
+    moved = str((tmp_path / "root/webdataset").rename(tmp_path / "moved"))
+
+    verified = kt("verify", moved, "--against", root)
+    made = kt("export", other, "imagefolder", "--from", moved, "--edition", str(tiny.toml))
+    (tmp_path / "moved/imagenet1k-train-0000.tar").write_bytes(bytes(10_240))
+    wrong = kt("verify", moved, "--edition", str(tiny.toml), "--json")
+
+    assert verified.code == 0 and "every byte as in the archives" in verified.out
+    assert made.code == 0 and len(list((tmp_path / "other").rglob("*.JPEG"))) == 18
+    facts = json.loads(wrong.out)
+    assert wrong.code == 3 and [fact["by"] for fact in facts["proofs"]] == ["sha256", "edition"]
+    assert {finding["kind"] for finding in facts["findings"]} >= {"truncated", "count"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import tarfile
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 import kilotar
 from kilotar.editions.tiny import Tiny
-from kilotar.errors import LayoutRefused, MachineError
+from kilotar.errors import DiskFull, LayoutRefused, MachineError
 from kilotar.events import Outcome
 from kilotar.model.report import Report
 from kilotar.sinks.base import find_sinks
@@ -207,3 +208,24 @@ def test_a_root_with_archives_of_its_own_and_a_folder_that_is_no_export_are_refu
     (moved / OWN_FILES).unlink()
     with pytest.raises(LayoutRefused, match="gone"):
         convert(root, moved, tiny, "lists")
+
+
+def test_boxes_come_from_their_archives_because_no_format_gives_them_back(
+    root: Path, tiny: Tiny, tmp_path: Path
+) -> None:
+    prepare(tmp_path / "first", tiny, formats=("webdataset",), boxes=True)
+    convert(root, tmp_path / "first" / "webdataset", tiny, "webdataset", boxes=True)
+    mine, straight = (tree_digests(place / "webdataset") for place in (root, tmp_path / "first"))
+    assert {path for path in mine.keys() | straight.keys() if mine.get(path) != straight.get(path)} == {OWN_MANIFEST}
+    moved = (tmp_path / "first" / "webdataset").rename(tmp_path / "moved")
+    with pytest.raises(LayoutRefused, match="no boxes"):
+        convert(tmp_path / "none", moved, tiny, "webdataset", boxes=True)
+
+
+def test_a_disk_that_is_too_small_is_told_before_a_byte_is_read(
+    root: Path, tiny: Tiny, moved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result((512, 512, 9, 9, 9, 9, 9, 9, 0, 255)))
+    with pytest.raises(DiskFull, match="no room"):
+        convert(root, moved, tiny, "imagefolder")
+    assert not list(root.rglob("piles/*/*"))

@@ -18,6 +18,7 @@ from kilotar.model.edition import Edition
 from kilotar.model.sample import NO_LABEL, Sample, Split
 from kilotar.model.seams import Annotation, Collection, OutFolder, Row, Written
 from kilotar.sinks.base import NoOptions, SinkAbout
+from kilotar.sinks.reading import FileRows
 from kilotar.sinks.rows import rank
 from kilotar.sinks.trees import class_folders, read_images
 
@@ -49,13 +50,14 @@ def finish(collection: Collection, out: OutFolder, options: NoOptions) -> tuple[
 
 def read(folder: Path, edition: Edition) -> Iterator[Row]:
     """Read train and val by class, then test. Raises LayoutRefused, MachineError."""
-    if edition.is_detection:
-        for split in Split:
-            yield from read_images(folder / split, split, "", NO_LABEL)
-        return
+    return (row for _, rows in read_files(folder, edition) for row in rows)
+
+
+def read_files(folder: Path, edition: Edition) -> FileRows:
+    """Give the folders of classes with their rows. Raises as `read`."""
     found = {split: class_folders(folder / split, edition) for split in (Split.TRAIN, Split.VAL)}
     labels = rank(wnid for wnids in found.values() for wnid in wnids)
     for split, wnids in found.items():
         for wnid in wnids:
-            yield from read_images(folder / split / wnid, split, wnid, labels[wnid])
-    yield from read_images(folder / Split.TEST, Split.TEST, "", NO_LABEL)
+            yield f"{split}/{wnid}", read_images(folder / split / wnid, split, wnid, labels[wnid])
+    yield str(Split.TEST), read_images(folder / Split.TEST, Split.TEST, "", NO_LABEL)

@@ -6,18 +6,22 @@ choice of images too; what is said for one format goes before what is said for a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from kilotar.errors import LayoutRefused, UsageError
+from kilotar.errors import LayoutRefused, UsageError, storage_error
 from kilotar.events import Emit, ignore
+from kilotar.model.edition import ArchiveRole
 from kilotar.model.report import Report
 from kilotar.sinks.base import find_sink
+from kilotar.sources.local import find_loose
 from kilotar.store.journal import read_journal
 from kilotar.store.lock import hold_lock
 from kilotar.store.workspace import InputRecord, Workspace
-from kilotar.work.exported import find_export
+from kilotar.work.exported import Export, find_export
+from kilotar.work.planning import with_boxes
 from kilotar.work.prepare import prepare
 from kilotar.work.regain import regain
 from kilotar.work.request import Request
@@ -91,6 +95,8 @@ def _from_export(request: Request, origin: Origin, emit: Emit) -> Request:
     with hold_lock(workspace.lock):
         workspace.write_facts(settled)
         regained = regain(found, workspace.state, unverified=request.unverified, emit=emit)
+        if with_boxes(request, found.edition).boxes:
+            _link_boxes(found, workspace, regained.folder)
     return replace(
         request,
         source=regained.folder,
@@ -99,6 +105,26 @@ def _from_export(request: Request, origin: Origin, emit: Emit) -> Request:
         classes=request.classes or regained.classes,
         notes=regained.findings,
     )
+
+
+def _link_boxes(found: Export, workspace: Workspace, folder: Path) -> None:
+    """Put the archives of boxes beside the archives that were made: formats are read without their boxes.
+
+    They are looked for in the root, and where the root above the export has them. Raises MachineError.
+    """
+    wanted = tuple(about for about in found.edition.archives if about.role is ArchiveRole.BOXES)
+    places = [workspace.root, workspace.archives]
+    if found.root is not None:
+        places += [found.root.root, found.root.archives]
+        places += [Path(record.path).parent for record in read_journal(found.root.inputs, InputRecord)]
+    for place in places:
+        for local in find_loose(place, wanted) if place.is_dir() else ():
+            link = folder / local.path.name
+            try:
+                if not os.path.lexists(link):
+                    link.symlink_to(local.path.resolve())
+            except OSError as error:
+                raise storage_error(error, f"link {local.path}") from error
 
 
 def _refuse_other_archives(workspace: Workspace) -> None:

@@ -24,7 +24,15 @@ from pathlib import Path
 
 import msgspec
 
-from kilotar.errors import ArchiveRefused, KilotarError, LayoutRefused, MachineError, MissingExtra, storage_error
+from kilotar.errors import (
+    ArchiveRefused,
+    DiskFull,
+    KilotarError,
+    LayoutRefused,
+    MachineError,
+    MissingExtra,
+    storage_error,
+)
 from kilotar.events import Emit, Finding, Found, Outcome, StepEnded
 from kilotar.model.edition import Archive, Layout
 from kilotar.model.sample import Extent, Sample, Split
@@ -92,6 +100,7 @@ def regain(export: Export, state: Path, *, unverified: bool, emit: Emit) -> Rega
     with Journal(folder / "journal.jsonl", FileRead) as journal:
         if not journal.records or journal.records[-1].file:
             _refuse_wrong_side_files(export, listed, unverified=unverified)
+            _refuse_when_full(export, folder, sum(record.size_bytes for record in journal.records))
             _Reading(export, folder, journal, listed, emit).run()
         records = tuple(journal.records)
     return _regained(export, folder, records)
@@ -119,6 +128,23 @@ def _refuse_wrong_side_files(export: Export, listed: dict[str, Written], *, unve
             "files beside the shards are not what was written",
             seen=f"{len(wrong)}, the first is {wrong[0].where}: {wrong[0].why}",
             fix="put them back, or pass --unverified to read the export as it is",
+        )
+
+
+def _refuse_when_full(export: Export, folder: Path, read_bytes: int) -> None:
+    """Refuse to begin where the archives have no room; while the largest is made, its images are there twice."""
+    if export.manifest is None:
+        return
+    try:
+        facts = os.statvfs(folder)
+    except OSError as error:
+        raise storage_error(error, f"look at {folder}") from error
+    needed, free = 2 * export.manifest.size_bytes - read_bytes, facts.f_bavail * facts.f_frsize
+    if needed > free:
+        raise DiskFull(
+            "there is no room to make archives of this export again",
+            seen=f"{needed:,} bytes are needed while they are made, half of that afterwards; {free:,} are free",
+            fix="make room, or choose a root on another disk",
         )
 
 
