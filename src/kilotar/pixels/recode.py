@@ -93,12 +93,13 @@ def _is_cut(data: bytes, facts: JpegFacts, limits: PixelLimits) -> JpegRefused |
 
 
 class _Image:
-    """One image, decoded at most once at each scale."""
+    """One image, decoded once for all who want it at the same scale one after the other."""
 
     def __init__(self, data: bytes, name: str, facts: JpegFacts, library: Library, limits: PixelLimits) -> None:
         self._data, self._name, self._facts, self._limits = data, name, facts, limits
         self._library = library
-        self._decoded: dict[int, Picture | JpegRefused] = {}
+        self._factor = 0
+        self._decoded: Picture | JpegRefused = JpegRefused("damaged", "not decoded yet")
 
     def made(self, pixels: Pixels, *, known_odd: bool) -> Recoded:
         facts = self._facts
@@ -114,10 +115,10 @@ class _Image:
         return encode_ppm(image) if is_raw else encode_jpeg(image, pixels.quality if geometry else pixels.odd_quality)
 
     def _decode(self, factor: int) -> Picture | JpegRefused:
-        if factor not in self._decoded:
+        if factor != self._factor:
             decode = self._library.decode if self._facts.components else _decode_png
-            self._decoded[factor] = decode(self._data, self._facts, factor)
-        return self._decoded[factor]
+            self._decoded, self._factor = decode(self._data, self._facts, factor), factor
+        return self._decoded
 
     def _lay(self, picture: Picture, geometry: Geometry, name: str) -> Any:
         image = self._library.scale(picture, geometry, name)
