@@ -55,6 +55,7 @@ class Gateway:
         faults: the first that takes a request happens to it.
         headers: of every request, with names in small letters.
         may_list: whether these credentials may; S3 says 403 for what is not there to those that may not.
+        has_conditions: whether If-None-Match is heeded; some servers take it and overwrite.
     """
 
     port: int
@@ -63,6 +64,7 @@ class Gateway:
     faults: list[Fault] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     may_list: bool = True
+    has_conditions: bool = True
 
     def made(self) -> Counter[str]:
         """Give how often each object was made: puts that were taken, and uploads in parts that were completed."""
@@ -153,7 +155,10 @@ def _handler(gateway: Gateway) -> type[BaseHTTPRequestHandler]:
 
         def _ask(self, body: bytes) -> tuple[int, bytes, dict[str, str]]:
             connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=30)
-            connection.request(self.command, self.path, body, dict(self.headers))
+            headers = dict(self.headers)
+            if not gateway.has_conditions:
+                headers = {name: value for name, value in headers.items() if name.lower() != "if-none-match"}
+            connection.request(self.command, self.path, body, headers)
             answer = connection.getresponse()
             content = answer.read()
             connection.close()

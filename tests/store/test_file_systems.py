@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import traceback
 from pathlib import Path
 
 import fsspec
@@ -63,6 +64,27 @@ def test_a_protocol_whose_package_is_missing_names_it(monkeypatch: pytest.Monkey
         open_store(Remote("odd://host/x"))
 
     assert "Install not_installed" in caught.value.seen
+
+
+class OddError(Exception):
+    """What a package of a protocol raises: it is in nobody's tree, and its text may say anything."""
+
+
+def test_an_error_that_nobody_knows_is_one_of_the_network_too(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(Remote(url))
+
+    def fail(*_: object, **__: object) -> None:
+        raise OddError("password s3cr3t refused")
+
+    monkeypatch.setattr(fsspec.filesystem("memory"), "put_file", fail)
+
+    with pytest.raises(StoreFailed) as caught:
+        put_once(store, *make(tmp_path, b"some bytes"))
+
+    assert caught.value.seen == "OddError"
+    assert "s3cr3t" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_an_error_of_the_other_side_is_one_of_the_network(

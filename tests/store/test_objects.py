@@ -40,6 +40,9 @@ class Shelf:
             raise answer
         return answer
 
+    def look_first(self) -> None:
+        """It has conditions."""
+
     def look(self, name: str) -> ObjectFact | None:
         return ObjectFact(len(self.things[name]), self.digests.get(name, "")) if name in self.things else None
 

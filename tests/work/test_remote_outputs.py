@@ -98,6 +98,27 @@ def test_every_object_has_the_bytes_of_the_file_on_disk_and_is_put_once(
     assert list((root / ".kilotar" / "uploads").iterdir()) == []
 
 
+def test_a_store_that_does_not_heed_conditions_is_found_out_and_overwrites_nothing(
+    tiny: Tiny, root: Path, tmp_path: Path, buckets: Buckets, name: str, gateway: Gateway, there: dict[str, Any]
+) -> None:
+    gateway.has_conditions = False
+    gateway.faults.append(Fault("PUT", "train-0003.tar", "403 AccessDenied", times=99))
+    with pytest.raises(StoreFailed):
+        prepare(root, tiny, **there)
+    gateway.faults.clear()
+    (path,) = [key for key in on_disk(tiny, tmp_path) if key.endswith("train-0003.tar")]
+    buckets.put(name, path, b"a stranger's")
+    with pytest.raises(DecisionNeeded):
+        prepare(root, tiny, **there)
+    buckets.remove(name, path)
+
+    prepare(root, tiny, **there)
+
+    assert without_claim(buckets.objects(name)) == on_disk(tiny, tmp_path)
+    del (made := gateway.made())[f"imagenet/{CLAIM}"]  # which finds it out
+    assert set(made.values()) == {1}
+
+
 def test_no_right_to_list_is_needed(
     tiny: Tiny, root: Path, tmp_path: Path, buckets: Buckets, name: str, gateway: Gateway, there: dict[str, Any]
 ) -> None:

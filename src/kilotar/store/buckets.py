@@ -30,9 +30,10 @@ from obstore.store import from_url
 from kilotar.errors import StoreFailed, UsageError, storage_error
 from kilotar.model.seams import Written
 from kilotar.parse.remote import Remote
-from kilotar.store.objects import AGAIN, ObjectFact, Unanswered
+from kilotar.store.objects import AGAIN, ObjectFact, Unanswered, Untold
 
 if TYPE_CHECKING:  # names that are not there when it runs
+    from obstore import PutMode
     from obstore.store import ClientConfig, RetryConfig
 
 __all__ = ["Bucket"]
@@ -45,6 +46,7 @@ _MOST_PARTS = 9_000  # S3 takes 10,000
 _PARTS_AT_ONCE = 4
 _READ_BYTES = 4 << 20
 _TAKEN = ("409", "412")  # which of the client's errors they become differs by store (arrow-rs-object-store 829)
+_NO_CONDITIONS = "501"  # what Backblaze B2 and others say to If-None-Match
 _NOT_SENT = "kind: Connect,"  # there was no connection, and the client has tried for long enough
 _REDIRECT = "redirect without LOCATION"  # the client's words for the 301 of another region
 _DIGEST = "sha256"  # x-amz-meta-sha256
@@ -82,6 +84,7 @@ class Bucket:
 
     def __init__(self, remote: Remote) -> None:
         self._remote = remote
+        self._looks_first = False
         client: ClientConfig = {"timeout": "15min", "connect_timeout": "10s"}
         if _is_plain(remote):
             client["allow_http"] = True
@@ -93,7 +96,7 @@ class Bucket:
         except (BaseError, ValueError) as error:
             raise UsageError(
                 f"{remote.url} cannot be opened", seen=_setting(error), fix="check the settings in the environment"
-            ) from _Untold(type(error).__name__)
+            ) from Untold.of(error)
 
     def create(self, file: Path, about: Written) -> bool:
         """Send a file as a new object: on condition that there is none, or in parts after a look."""
@@ -102,19 +105,28 @@ class Bucket:
         except OSError as error:
             raise storage_error(error, f"read {file}") from error
         try:
-            if content is not None:
-                obstore.put(self._store, about.path, content, attributes={_DIGEST: about.sha256}, mode="create")
-                return True
-            return self.look(about.path) is None and self._put_parts(file, about)
+            if (content is None or self._looks_first) and self.look(about.path) is not None:
+                return False
+            return self._put_parts(file, about) if content is None else self._put_whole(content, about)
         except (AlreadyExistsError, PreconditionError):
             return False
         except (BaseError, FileNotFoundError) as error:
             if _seen(error)[0] in _TAKEN:
                 return False
+            if _seen(error)[0] == _NO_CONDITIONS and not self._looks_first:
+                self.look_first()
+                return self.create(file, about)
             failure = self._failure(error, f"put {about.path}")
             if _seen(error)[0] or _NOT_SENT in str(error):
-                raise failure from _Untold(type(error).__name__)
-            raise Unanswered(failure) from _Untold(type(error).__name__)
+                raise failure from Untold.of(error)
+            raise Unanswered(failure) from Untold.of(error)
+
+    def _put_whole(self, content: mmap.mmap | bytes, about: Written) -> bool:
+        mode: PutMode = "overwrite" if self._looks_first else "create"
+        obstore.put(
+            self._store, about.path, content, attributes={_DIGEST: about.sha256}, mode=mode, use_multipart=False
+        )
+        return True
 
     def _put_parts(self, file: Path, about: Written) -> bool:
         size = max(_PART_BYTES, -(-about.size_bytes // _MOST_PARTS))
@@ -129,6 +141,10 @@ class Bucket:
             max_concurrency=_PARTS_AT_ONCE,
         )
         return True
+
+    def look_first(self) -> None:
+        """Look before every put from now on, and put without a condition."""
+        self._looks_first = True
 
     def look(self, name: str) -> ObjectFact | None:
         """Ask for an object (HEAD)."""
@@ -160,7 +176,7 @@ class Bucket:
             self._fail(error, f"read {name}")
 
     def _fail(self, error: Exception, doing: str) -> NoReturn:
-        raise self._failure(error, doing) from _Untold(type(error).__name__)
+        raise self._failure(error, doing) from Untold.of(error)
 
     def _failure(self, error: Exception, doing: str) -> StoreFailed:
         status, code = _seen(error)
@@ -173,10 +189,6 @@ class Bucket:
             seen=", ".join(word for word in words if word),
             fix=_FIXES.get(code) or _BY_STATUS.get(status) or AGAIN,
         )
-
-
-class _Untold(Exception):
-    """Stands for an error of the client whose text may hold a signature: a log shows its class alone."""
 
 
 def _content(file: Path) -> mmap.mmap | bytes:

@@ -8,16 +8,17 @@ Source: fsspec's `AbstractFileSystem` (filesystem-spec.readthedocs.io, "API Refe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import fsspec
 
 from kilotar.errors import MissingExtra, StoreFailed, UsageError
 from kilotar.model.seams import Written
 from kilotar.parse.remote import Remote
-from kilotar.store.objects import AGAIN, ObjectFact
+from kilotar.store.objects import AGAIN, ObjectFact, Untold
 
 __all__ = ["FileSystemStore"]
 
@@ -45,14 +46,14 @@ class FileSystemStore:
                 seen="neither obstore nor fsspec knows it",
                 fix="a folder, s3://, gs://, az://, sftp:// ...",
             ) from error
-        except OSError as error:
-            self._fail(error, "open it")
+        except Exception as error:  # noqa: BLE001 - as in `_asking`
+            raise self._failure(error, "open it") from Untold.of(error)
         self._fs, self._base = found[0], found[1].rstrip("/")
 
     def create(self, file: Path, about: Written) -> bool:
         """Send a file as a new one, by a temporary name."""
         path = self._path(about.path)
-        try:
+        with self._asking(f"put {about.path}"):
             self._fs.invalidate_cache()
             if self._fs.exists(path):
                 return False
@@ -62,44 +63,47 @@ class FileSystemStore:
             part = f"{folder}/.{last}.{about.sha256[:8]}{_PART_SUFFIX}"
             self._fs.put_file(str(file), part)
             self._fs.mv(part, path)
-        except (OSError, NotImplementedError) as error:
-            self._fail(error, f"put {about.path}")
         return True
+
+    def look_first(self) -> None:
+        """It always does."""
 
     def look(self, name: str) -> ObjectFact | None:
         """Ask for a file."""
-        try:
+        with self._asking(f"ask for {name}"):
             self._fs.invalidate_cache()
-            return ObjectFact(int(self._fs.info(self._path(name))["size"]))
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            self._fail(error, f"ask for {name}")
+            try:
+                return ObjectFact(int(self._fs.info(self._path(name))["size"]))
+            except FileNotFoundError:
+                return None
 
     def read(self, name: str, offset: int, size_bytes: int) -> bytes:
         """Give bytes of a file."""
-        try:
-            with self._fs.open(self._path(name), "rb") as file:
-                file.seek(offset)
-                return bytes(file.read(size_bytes))
-        except OSError as error:
-            self._fail(error, f"read {name}")
+        with self._asking(f"read {name}"), self._fs.open(self._path(name), "rb") as file:
+            file.seek(offset)
+            return bytes(file.read(size_bytes))
 
     def chunks(self, name: str) -> Iterator[bytes]:
         """Give a file piece by piece."""
-        try:
-            with self._fs.open(self._path(name), "rb") as file:
-                while chunk := file.read(_READ_BYTES):
-                    yield chunk
-        except OSError as error:
-            self._fail(error, f"read {name}")
+        with self._asking(f"read {name}"), self._fs.open(self._path(name), "rb") as file:
+            while chunk := file.read(_READ_BYTES):
+                yield chunk
 
     def _path(self, name: str) -> str:
         return f"{self._base}/{name}"
 
-    def _fail(self, error: Exception, doing: str) -> NoReturn:
-        raise StoreFailed(
+    @contextmanager
+    def _asking(self, doing: str) -> Generator[None]:
+        """Turn whatever goes wrong into our error: each protocol raises what its own package has."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - paramiko, smbprotocol and others have trees of their own
+            raise self._failure(error, doing) from Untold.of(error)
+
+    def _failure(self, error: Exception, doing: str) -> StoreFailed:
+        told = f" {error.strerror}" if isinstance(error, OSError) and error.strerror else ""
+        return StoreFailed(
             f"could not {doing} in {self._remote.url}",
-            seen=type(error).__name__ + (f" {error.strerror}" if isinstance(error, OSError) and error.strerror else ""),
+            seen=type(error).__name__ + told,
             fix=f"check address and rights, then {AGAIN}",
-        ) from error
+        )

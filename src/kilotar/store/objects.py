@@ -21,7 +21,7 @@ from kilotar.errors import DecisionNeeded, MissingExtra, StoreFailed
 from kilotar.model.seams import Written
 from kilotar.parse.remote import Remote
 
-__all__ = ["AGAIN", "ObjectFact", "ObjectStore", "Unanswered", "object_sha256", "open_store", "put_once"]
+__all__ = ["AGAIN", "ObjectFact", "ObjectStore", "Unanswered", "Untold", "object_sha256", "open_store", "put_once"]
 
 AGAIN = "run the same command again; it goes on where it stopped"
 _WAITS_S = (0.2, 1.0, 3.0)  # between tries of a put whose outcome is not known; the client itself waits longer on 5xx
@@ -47,6 +47,14 @@ class Unanswered(Exception):
         self.failure = failure
 
 
+class Untold(Exception):
+    """Stands for an error of a client, whose text may hold a signature or a password: tracebacks show its class alone."""
+
+    @classmethod
+    def of(cls, error: Exception) -> Untold:
+        return cls(type(error).__name__)
+
+
 class ObjectStore(Protocol):
     """The objects below one address. Names are relative and "/"-separated; all raise StoreFailed."""
 
@@ -55,6 +63,10 @@ class ObjectStore(Protocol):
 
         Raises: Unanswered; StoreFailed; MachineError where the file cannot be read.
         """
+        ...
+
+    def look_first(self) -> None:
+        """Look before every put from now on, because this store does not heed conditions."""
         ...
 
     def look(self, name: str) -> ObjectFact | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from kilotar.errors import DecisionNeeded, SettingsDiffer, storage_error
 from kilotar.model.seams import Written
 from kilotar.store.files import Folder
-from kilotar.store.objects import ObjectStore, put_once
+from kilotar.store.objects import ObjectStore, Unanswered, put_once
 from kilotar.store.staging import Staging
 
 __all__ = ["CLAIM", "RemoteFolder", "RemoteStaging"]
@@ -52,6 +52,16 @@ class RemoteFolder:
             _drop(made)
         return file
 
+    def overwrites(self, path: str, content: bytes) -> bool:
+        """Put the same again, and tell whether the store let it: then it heeds no conditions. Raises as `publish`."""
+        file = Folder(self._uploads).publish(path, [content])
+        try:
+            return self._store.create(self._uploads / path, file)
+        except Unanswered as error:
+            raise error.failure from error
+        finally:
+            _drop(self._uploads / path)
+
     def read(self, path: str, offset: int, size_bytes: int) -> bytes:
         """Give bytes of an object; fewer where it ends before. Raises: StoreFailed."""
         return self._store.read(path, offset, size_bytes)
@@ -84,9 +94,11 @@ class RemoteStaging(Staging):
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise storage_error(error, f"make the folder {self.folder}") from error
-        claim = f'{{"plan_id": "{self._plan_id}"}}\n'.encode()
+        claim, folder = f'{{"plan_id": "{self._plan_id}"}}\n'.encode(), RemoteFolder(self._store, self.folder)
         try:
-            RemoteFolder(self._store, self.folder).publish(CLAIM, [claim])
+            folder.publish(CLAIM, [claim])
+            if folder.overwrites(CLAIM, claim):
+                self._store.look_first()
         except DecisionNeeded as error:
             there = self._store.read(CLAIM, 0, _MOST_CLAIM_BYTES)
             raise SettingsDiffer(
