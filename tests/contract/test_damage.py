@@ -16,7 +16,7 @@ from tests.doubles.collections import make_small
 from tests.doubles.folders import lay
 
 MOST_BYTES = 48 << 20  # what a reader may hold of files of some kB
-MAPPED = ("lmdb", "h5py", "lance")  # their libraries map files and may die of damage
+MAPPED = ("lmdb", "h5py")  # their libraries map files and may die of damage
 
 Spoil = Callable[[bytes, Random], bytes]
 

@@ -83,12 +83,40 @@ def roots(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pat
 
 
 @pytest.fixture(scope="module")
-def loaded(roots: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Any:
+def kinds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[bytes]]:
+    """Make a file of JPEGs of several kinds; give their bytes too."""
+    images = []
+    for mode, options in (
+        ("L", {}),
+        ("L", {"progressive": True}),
+        ("RGB", {"progressive": True}),
+        ("RGB", {"subsampling": 0}),
+    ):
+        file = io.BytesIO()
+        gradient = Image.linear_gradient("L").resize((130, 90))
+        picture = Image.merge("RGB", (gradient, gradient.rotate(90), gradient.rotate(180)))
+        picture.convert(mode).save(file, "JPEG", **options)
+        images.append(file.getvalue())
+    path = tmp_path_factory.mktemp("kinds") / "train.ffcv"
+    build(path, images)
+    return path, images
+
+
+def build(path: Path, images: list[bytes]) -> None:
+    samples = (Sample(Split.TRAIN, f"n01440764_{n}.JPEG", Extent("a.tar", 0, 0)) for n in range(len(images)))
+    items = (Item(sample, n, memoryview(data)) for n, (sample, data) in enumerate(zip(samples, images, strict=True)))
+    shard = Shard(Split.TRAIN, 0, 1, "train.ffcv", range(len(images)))
+    ffcv.build(path, items, shard, Collection(Edition("none", (), ()), (), ()), ffcv.Options(page_mib=2))
+
+
+@pytest.fixture(scope="module")
+def loaded(roots: dict[str, Path], kinds: tuple[Path, list[bytes]], tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Give what the Loader gives of each file."""
     folder = tmp_path_factory.mktemp("loaded")
     (folder / "load.py").write_text(LOADING)
     paths = [roots[mode] / "ffcv" / f"{split}.ffcv" for mode, split in CASES]  # each is two seconds of compiling
-    subprocess.run([sys.executable, folder / "load.py", folder / "found.npz", *paths], check=True, timeout=300)
+    command = [sys.executable, folder / "load.py", folder / "found.npz", kinds[0], *paths]
+    subprocess.run(command, check=True, timeout=300)
     return np.load(folder / "found.npz")
 
 
@@ -127,14 +155,14 @@ def test_of_pixels_it_is_the_file_that_ffcv_itself_writes(tmp_path: Path) -> Non
     (tmp_path / "write.py").write_text(WRITING)
     command = [sys.executable, tmp_path / "write.py", tmp_path / "theirs", tmp_path / "pictures.npz"]
     subprocess.run(command, check=True, timeout=120)
-    items = (
-        Item(sample(label), label, memoryview(b"P6\n%d %d\n255\n" % picture.shape[1::-1] + picture.tobytes()))
-        for label, picture in enumerate(pictures)
-    )
-    shard = Shard(Split.TRAIN, 0, 1, "train.ffcv", range(len(pictures)))
-    ffcv.build(tmp_path / "ours", items, shard, Collection(Edition("none", (), ()), (), ()), ffcv.Options(page_mib=2))
+    build(tmp_path / "ours", [b"P6\n%d %d\n255\n" % each.shape[1::-1] + each.tobytes() for each in pictures])
     assert (tmp_path / "ours").read_bytes() == (tmp_path / "theirs").read_bytes()
 
 
-def sample(number: int) -> Sample:
-    return Sample(Split.TRAIN, f"n01440764_{number}.JPEG", Extent("train.tar", 0, 0), "n01440764")
+def test_gray_and_progressive_images_come_out_as_rgb_complaint_51(kinds: tuple[Path, list[bytes]], loaded: Any) -> None:
+    path, images = kinds
+    pictures = loaded[f"{path} pictures"]
+    for picture, data in zip(pictures, images, strict=True):
+        wanted, _ = expected(data)
+        assert np.abs(picture.astype(float) - wanted).mean() < 4
+    assert len(pictures) == 4
