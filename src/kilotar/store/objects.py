@@ -48,7 +48,7 @@ class Unanswered(Exception):
 
 
 class Untold(Exception):
-    """Stands for an error of a client, whose text may hold a signature or a password: tracebacks show its class alone."""
+    """Stands for an error of a client, whose text may hold a password: of it a traceback shows the class alone."""
 
     @classmethod
     def of(cls, error: Exception) -> Untold:
