@@ -18,6 +18,7 @@ from kilotar.events import Outcome
 from kilotar.model.report import Report
 from kilotar.sinks.base import find_sinks
 from kilotar.store.manifest import OWN_FILES, OWN_MANIFEST
+from kilotar.store.piles import Piles
 from kilotar.work import regain
 from tests.need import need_module
 from tests.work.wishes import ALL, expected_tree, flip, prepare, tree_digests
@@ -229,3 +230,61 @@ def test_a_disk_that_is_too_small_is_told_before_a_byte_is_read(
     with pytest.raises(DiskFull, match="no room"):
         convert(root, moved, tiny, "imagefolder")
     assert not list(root.rglob("piles/*/*"))
+
+
+@pytest.mark.parametrize("at", ["published", "removed", "recorded"])
+def test_a_kill_while_archives_are_made_loses_none_of_them(
+    at: str, root: Path, tiny: Tiny, moved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = {"published": Piles.remove, "removed": Piles.remove, "recorded": regain._Reading._record}[at]
+
+    def killed(self: object, *args: object) -> None:
+        if at == "recorded" and getattr(args[0], "file", ""):
+            return real(self, *args)  # type: ignore[arg-type]
+        if at == "removed":
+            real(self, *args)  # type: ignore[arg-type]
+        raise MachineError("killed")
+
+    place = (regain._Reading, "_record") if at == "recorded" else (Piles, "remove")
+    monkeypatch.setattr(*place, killed)
+    with pytest.raises(MachineError, match="killed"):
+        convert(root, moved, tiny, "imagefolder", splits=ALL)
+    monkeypatch.undo()
+    report = convert(root, moved, tiny, "imagefolder", splits=ALL)
+    assert len(images(root)) == 20 and not report.problems
+    assert not list(root.rglob("piles"))
+
+
+def test_the_hubs_parquet_is_read_by_its_names(root: Path, tiny: Tiny, tmp_path: Path) -> None:
+    parquet = need_module("pyarrow.parquet")
+    prepare(tmp_path / "straight", tiny, formats=("imagefolder", "parquet"))
+    hub = tmp_path / "hub" / "data"
+    hub.mkdir(parents=True)
+    for path in (tmp_path / "straight" / "parquet" / "data").iterdir():
+        rows = parquet.read_table(path, columns=["image", "label"]).replace_schema_metadata(None).to_pylist()
+        for row in rows:  # the name has the wnid behind it there
+            row["image"]["path"] = row["image"]["path"].replace(".JPEG", "_n01440764.JPEG")
+        parquet.write_table(need_module("pyarrow").Table.from_pylist(rows), hub / path.name)
+    report = convert(root, tmp_path / "hub", tiny, "imagefolder")
+    assert images(root) == images(tmp_path / "straight") and not report.problems
+
+
+def test_a_cut_tar_of_somebody_elses_gives_what_stands_before_the_cut(root: Path, tiny: Tiny, tmp_path: Path) -> None:
+    prepare(tmp_path / "straight", tiny)
+    timm_tars(tmp_path / "timm", tiny, tmp_path / "straight")
+    path = tmp_path / "timm" / "imagenet1k-train-0001.tar"
+    path.write_bytes(path.read_bytes()[:-12_000])
+    report = convert(root, tmp_path / "timm", tiny, "imagefolder")
+    assert kinds(report) == {"unreadable"} and report.exit_code == 3
+    assert images(root).items() < images(tmp_path / "straight").items()
+
+
+def test_shards_without_names_are_refused_because_a_validation_image_has_its_class_by_its_number(
+    root: Path, tiny: Tiny, tmp_path: Path
+) -> None:
+    prepare(tmp_path / "first", tiny, formats=("mds",))
+    moved = (tmp_path / "first" / "mds").rename(tmp_path / "moved")
+    for path in (*moved.glob("kilotar-*"), *moved.rglob("names.tsv")):
+        path.unlink()
+    with pytest.raises(LayoutRefused, match="names.tsv is missing"):
+        convert(root, moved, tiny, "imagefolder", origin_format="mds")

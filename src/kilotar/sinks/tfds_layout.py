@@ -142,8 +142,9 @@ def read_files(folder: Path, form: str, records: Records) -> FileRows:
     with refusing(home / "label.labels.txt"):
         wnids = (home / "label.labels.txt").read_text("ascii").split()
     with refusing(home / "dataset_info.json"):
-        if info["fileFormat"] != form:
-            raise LayoutRefused(f"{folder} is not in {form}", seen=f"fileFormat {info['fileFormat']!r}")
+        found = info.get("fileFormat", "tfrecord")  # older releases had no other
+        if found != form:
+            raise LayoutRefused(f"{folder} is not in {form}", seen=f"fileFormat {found!r}")
         lengths = {split["name"]: [int(length) for length in split["shardLengths"]] for split in info["splits"]}
     for split, name in _NAMES.items():
         counts = lengths.get(name, [])

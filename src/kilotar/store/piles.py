@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kilotar.errors import storage_error
-from kilotar.store.files import sync_file_system, write_all
+from kilotar.store.files import fsync_folder, sync_file_system, write_all
+from kilotar.store.staging import remove_tree
 
 __all__ = ["Piled", "Piles"]
 
@@ -102,12 +103,16 @@ class Piles:
         return self._folder / key
 
     def remove(self) -> None:
-        """Remove all of it. Raises MachineError."""
+        """Remove all of it; a kill leaves all or nothing under its name. Raises MachineError."""
+        gone = self._folder.with_name(f"{self._folder.name}.gone")
         try:
-            for key in self.classes():
-                os.unlink(self._folder / key)
+            remove_tree(gone)
+            self._folder.rename(gone)
+            fsync_folder(gone.parent)
+            self._folder.mkdir()
         except OSError as error:
             raise storage_error(error, f"remove the piles {self._folder}") from error
+        remove_tree(gone)
 
     def _cut(self, key: str, done: int) -> None:
         _, good = self._walk(key, lambda record: record.source < done)

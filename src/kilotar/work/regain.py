@@ -41,6 +41,7 @@ from kilotar.sinks.tar_shards import END, header, member_bytes
 from kilotar.store.files import publish
 from kilotar.store.journal import Journal
 from kilotar.store.piles import Piled, Piles
+from kilotar.store.staging import remove_tree
 from kilotar.work.exported import Export
 from kilotar.work.file_check import digest
 from kilotar.work.inputs import image_archives
@@ -103,6 +104,7 @@ def regain(export: Export, state: Path, *, unverified: bool, emit: Emit) -> Rega
             _refuse_when_full(export, folder, sum(record.size_bytes for record in journal.records))
             _Reading(export, folder, journal, listed, emit).run()
         records = tuple(journal.records)
+    remove_tree(folder / "piles")
     return _regained(export, folder, records)
 
 
@@ -174,16 +176,16 @@ class _Reading:
             raise
         except KilotarError as error:
             findings.append(Finding("unreadable", self._export.sink.ABOUT.name, str(error)))
-        made = [self._archive(split, findings) for split in Split if self._piles[split].classes()]
-        if not made:
+        for split in Split:
+            if self._piles[split].classes():
+                self._archive(split, findings)
+        if not any((self._folder / about.name).is_file() for about in self._archives.values()):
             raise LayoutRefused(
                 f"no image of {self._export.folder} could be taken",
                 seen=next((f"{f.where}: {f.why}" for r in self._journal.records for f in r.findings), "it is empty"),
                 fix="is it of another --edition, or in another --format?",
             )
         self._record(FileRead("", 0, 0, (), (), tuple(findings)))
-        for split in made:
-            self._piles[split].remove()
 
     def _record(self, read: FileRead) -> None:
         for piles in self._piles.values():
@@ -227,14 +229,14 @@ class _Reading:
     def joins(self, split: Split) -> LabelJoin:
         return LabelJoin.of(self._export.edition, self._archives[split])
 
-    def _archive(self, split: Split, findings: list[Finding]) -> Split:
-        """Make the archive of a split out of its piles."""
+    def _archive(self, split: Split, findings: list[Finding]) -> None:
+        """Make the archive of a split out of its piles, and give their room back."""
         about, piles = self._archives[split], self._piles[split]
         try:
             publish(self._folder / about.name, _Tar(about, piles, findings))
         except ValueError as error:
             raise ArchiveRefused(f"{about.name} cannot be made of this export", seen=str(error)) from error
-        return split
+        piles.remove()
 
 
 class _Taking:
