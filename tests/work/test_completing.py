@@ -6,6 +6,8 @@ import hashlib
 import importlib.metadata
 from pathlib import Path
 
+import pytest
+
 import kilotar
 from kilotar.editions.tiny import Tiny, make_tiny
 from kilotar.events import Event, Note
@@ -52,10 +54,24 @@ def test_numbers_and_lengths_of_shards_are_told_with_the_worlds_they_fit_complai
     assert manifest.shards == (ShardSet("train", 5, 12, 2, 3, (1,)), ShardSet("val", 1, 6, 6, 6, (1,)))
 
 
-def test_a_tree_carries_none_because_its_folder_is_the_root(root: Path, tiny: Tiny) -> None:
+def test_a_tree_carries_none_where_its_folder_is_the_root(root: Path, tiny: Tiny) -> None:
     prepare(root, tiny)
 
     assert not (root / OWN_MANIFEST).exists()
+
+
+@pytest.mark.parametrize("name", ["imagefolder", "cls-loc", "lists"])
+def test_what_is_no_shards_carries_its_own_in_a_folder_of_its_own(
+    root: Path, tiny: Tiny, tmp_path: Path, name: str
+) -> None:
+    prepare(root, tiny, formats=(name,), out=tmp_path / "out")
+
+    manifest = read_manifest(tmp_path / "out", OWN_MANIFEST)
+    assert manifest is not None and manifest.format == name
+    standing = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    listed = {file.path for file in walk_files(tmp_path / "out", manifest, OWN_FILES)}
+    assert standing == listed | {OWN_MANIFEST, OWN_FILES}
+    assert kilotar.verify(root).problems == ()
 
 
 def test_a_chosen_number_that_fits_few_worlds_is_told_while_it_is_made_complaint_52(root: Path, tiny: Tiny) -> None:

@@ -14,6 +14,8 @@ from pathlib import Path
 from kilotar import __version__
 from kilotar.errors import OurError
 from kilotar.events import Finding
+from kilotar.model.edition import Edition
+from kilotar.model.report import ArchiveFact
 from kilotar.model.sample import Sample
 from kilotar.model.seams import Collection, ShardFact, Written
 from kilotar.plan.selection import ALL_IMAGES
@@ -81,7 +83,7 @@ def complete(
         splits=recipe.splits,
         classes=recipe.classes,
         options=recipe.options,
-        sources=tuple((fact.name, f"{fact.algorithm}:{fact.digest}") for fact in facts),
+        sources=tuple(_source(survey.edition, fact) for fact in facts),
         images=files.images,
         files=files.count,
         size_bytes=files.size_bytes,
@@ -112,6 +114,12 @@ def complete(
         carry_manifest(output.facts, out, manifest)
     output.sync()
     write_manifest(output.facts, manifest)
+
+
+def _source(edition: Edition, fact: ArchiveFact) -> tuple[str, str]:
+    """Give name and digest of an archive; of the published one the published digest, however it was proved."""
+    algorithm, digest = edition.archive(fact.name).digest if fact.published else (fact.algorithm, fact.digest)
+    return fact.name, f"{algorithm or fact.algorithm}:{digest or fact.digest}"
 
 
 def _is_alone(output: Output) -> bool:
