@@ -40,6 +40,7 @@ EXIT_CODES = {
     "E-HTTP": 4,
     "E-METADATA": 4,
     "E-CLIENT": 4,
+    "E-STORE": 4,
 }
 TREE = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, KilotarError)]
 LEAVES = [kind for kind in TREE if not kind.__subclasses__()]

@@ -31,6 +31,16 @@ def test_a_port_is_chosen_once_and_remembered(tmp_path: Path) -> None:
     assert told == []
 
 
+def test_a_port_that_nobody_asked_for_and_was_taken_is_not_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: int
+) -> None:
+    told: list[Trouble] = []
+    monkeypatch.setattr("kilotar.sources.torrent.listening.random.sample", lambda ports, count: [taken, *ports[:count]])
+
+    assert choose_port(HOME, FIRST, tmp_path, told.append) in PLAIN_PORTS
+    assert told == []
+
+
 def test_a_taken_port_is_told_and_another_taken(taken: int, tmp_path: Path) -> None:
     told: list[Trouble] = []
     port = choose_port(HOME, Profile(port=taken), tmp_path, told.append)

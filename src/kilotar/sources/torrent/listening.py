@@ -38,7 +38,7 @@ def choose_port(options: ClientOptions, profile: Profile, folder: Path, tell: Te
             continue
         error = _refusal(options.interface, port)
         if not error:
-            if reason:
+            if reason and asked:
                 tell(Trouble("port", f"port {asked}", reason, f"listens on port {port} instead"))
             keep(folder / _FILE, str(port).encode())
             return port
