@@ -55,6 +55,7 @@ def labels(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """Give every file below a folder, by its path."""
-    found = (path for path in folder.rglob("*") if path.is_file() and ".kilotar" not in path.parts)
+    """Give every file below a folder, by its path, but for what kilotar keeps about it."""
+    found = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("kilotar-"))
+    found = (path for path in found if ".kilotar" not in path.relative_to(folder).parts)
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
