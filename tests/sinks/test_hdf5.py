@@ -172,8 +172,10 @@ def test_biggans_files_are_read_back_as_the_pixels_they_were_made_of(devkit: boo
 def test_what_is_no_picture_of_that_size_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ArchiveRefused, match="256 x 256"):
         lay(hdf5, as_ppm(make_small(), 128), tmp_path, Options(layout="biggan", size=256))
+    small = as_ppm(make_small(), 128)
+    small.images[list(small.images)[-1]] = PNG
     with pytest.raises(ArchiveRefused, match="128 x 128"):
-        lay(hdf5, make_small(), tmp_path, BIGGAN)
+        lay(hdf5, small, tmp_path, BIGGAN)
 
 
 def test_biggan_asks_for_square_pixels_and_fuel_for_none() -> None:

@@ -238,6 +238,19 @@ def test_two_readers_of_one_file_do_not_meet_complaint_54(tmp_path: Path) -> Non
     assert all(one.read and other.read and one.read() == other.read() for one, other in pairs)
 
 
+@pytest.mark.parametrize("options", [Options(), CAFFE], ids=["folder2lmdb", "caffe"])
+def test_pages_of_another_kind_are_refused_and_not_taken_for_a_bug(options: Options, tmp_path: Path) -> None:
+    small = make_small(per_class=60).without_boxes()
+    lay(lmdb, small, tmp_path, options)
+    path = tmp_path / lmdb.layout_path(options, Split.TRAIN, 0, 1)
+    data = bytearray(path.read_bytes())
+    for page in range(2 * 4096, len(data), 4096):
+        data[page + 10 : page + 12] = b"\x40\x00"  # the flags of each page
+    path.write_bytes(data)
+    with pytest.raises(LayoutRefused):
+        list(lmdb.read(tmp_path, small.collection.edition))
+
+
 SPOILED: list[tuple[Options, str, Callable[[bytes], bytes]]] = [
     (Options(), "val.lmdb", lambda data: b""),
     (Options(), "val.lmdb", lambda data: data[:4096]),

@@ -13,8 +13,7 @@ from typing import Any
 
 from kilotar.model.sample import NO_LABEL, Split
 from kilotar.model.seams import Collection, Row, Shard
-from kilotar.sinks.hdf5_file import NewFile, opened
-from kilotar.sinks.reading import refusing
+from kilotar.sinks.hdf5_file import NewFile, opened, reading
 from kilotar.sinks.rows import rank
 
 __all__ = ["FILENAMES", "SYNSETS", "add_names", "name_type", "read_rows", "synset_rows"]
@@ -52,7 +51,7 @@ def read_rows(path: Path, split: Split, numbers: str, images: str, read: Callabl
         numbers, images: names of data sets; the first may be missing where no image has a class.
         read: gives the image at a place of the second.
     """
-    with refusing(path):
+    with reading(path):
         file = opened(path)
         wnids = [wnid.decode("ascii") for wnid in file[SYNSETS][:]]
         ranks = rank(filter(None, wnids)) | {"": NO_LABEL}
@@ -70,7 +69,7 @@ def read_rows(path: Path, split: Split, numbers: str, images: str, read: Callabl
 
 def _reader(path: Path, file: Any, images: str, place: int, read: Callable[[Any, int], bytes]) -> Callable[[], bytes]:
     def image() -> bytes:
-        with refusing(path):
+        with reading(path):
             return read(file[images], place)
 
     return image

@@ -16,7 +16,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-__all__ = ["NewFile", "creating", "opened"]
+from kilotar.sinks.reading import refusing
+
+__all__ = ["NewFile", "creating", "opened", "reading"]
 
 _BLOCK_ROWS = 64  # of images: some megabytes
 
@@ -126,13 +128,22 @@ def creating(path: Path) -> Iterator[NewFile]:
         disk.check()
 
 
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn what reading a damaged file raises into a refusal. Raises LayoutRefused, MachineError."""
+    with refusing(path):
+        try:
+            yield
+        except RuntimeError as error:
+            raise ValueError(str(error)) from error
+        except OSError as error:  # without a number it is no error of the disk, but HDF5's own
+            if error.errno:
+                raise
+            raise ValueError(str(error)) from error
+
+
 def opened(path: Path) -> Any:
-    """Open a file for reading. Raises OSError; ValueError where it is no HDF5 file."""
+    """Open a file for reading, within `reading`."""
     import h5py
 
-    try:
-        return h5py.File(path, "r", locking=False)
-    except OSError as error:
-        if error.errno:
-            raise
-        raise ValueError(str(error)) from error
+    return h5py.File(path, "r", locking=False)

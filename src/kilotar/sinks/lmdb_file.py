@@ -83,6 +83,17 @@ def _as_os_error(path: Path) -> Iterator[None]:
         raise OSError(number, os.strerror(number), str(path)) from error
 
 
+@contextmanager
+def _as_value_error() -> Iterator[None]:
+    """Raise what the library finds wrong with a file as a ValueError."""
+    import lmdb
+
+    try:
+        yield
+    except lmdb.Error as error:
+        raise ValueError(str(error)) from error
+
+
 class Database:
     """A file that is open for reading, as long as somebody holds it."""
 
@@ -91,10 +102,8 @@ class Database:
         import lmdb
 
         size_bytes = path.stat().st_size
-        try:
+        with _as_value_error():
             self._base = lmdb.open(str(path), subdir=False, readonly=True, create=False, lock=False, readahead=False)
-        except lmdb.Error as error:
-            raise ValueError(str(error)) from error
         wanted = (self._base.info()["last_pgno"] + 1) * self._base.stat()["psize"]
         if size_bytes < wanted:
             self._base.close()
@@ -102,15 +111,15 @@ class Database:
 
     def get(self, key: bytes) -> bytes:
         """Give a value. Raises ValueError where there is none."""
-        with self._base.begin() as transaction:
+        with _as_value_error(), self._base.begin() as transaction:
             value = transaction.get(key)
         if value is None:
             raise ValueError(f"there is no {key!r}")
         return value
 
     def __iter__(self) -> Iterator[Entry]:
-        """Give keys and values in the order of keys."""
-        with self._base.begin() as transaction:
+        """Give keys and values in the order of keys. Raises ValueError."""
+        with _as_value_error(), self._base.begin() as transaction:
             yield from transaction.cursor()
 
 
