@@ -10,11 +10,11 @@ import pytest
 import kilotar
 from kilotar.editions.tiny import Tiny
 from kilotar.errors import LayoutRefused
-from kilotar.sinks.base import find_sink
+from kilotar.sinks.base import find_sink, find_sinks, pixels_of
 from tests.need import need_module
 from tests.work.wishes import ALL, prepare
 
-FORMATS = ("webdataset", "tfrecord", "tfds", "array-record", "mds", "litdata", "parquet", "recordio", "lmdb")
+FORMATS = tuple(s.ABOUT.name for s in find_sinks() if s.ABOUT.shards and pixels_of(s, s.Options()).form == "jpeg")
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -13,12 +13,12 @@ from kilotar.editions.tiny import Tiny, make_tiny
 from kilotar.errors import LayoutRefused, UsageError
 from kilotar.model.pixels import PixelWish
 from kilotar.model.report import Report
-from kilotar.sinks.base import find_sinks
+from kilotar.sinks.base import find_sinks, pixels_of
 from kilotar.store.manifest import OWN_FILES, OWN_MANIFEST
 from tests.need import need_module
 from tests.work.wishes import ALL, flip, prepare, snapshot
 
-SHARDS = ("webdataset", "tfrecord", "tfds", "array-record", "mds", "litdata", "parquet", "recordio")
+SHARDS = tuple(s.ABOUT.name for s in find_sinks() if s.ABOUT.shards and pixels_of(s, s.Options()).form == "jpeg")
 
 
 def kinds(report: Report) -> set[str]:
