@@ -52,7 +52,8 @@ For code that wants a downsampled ImageNet (8, 16, 32 or 64 pixels) as arrays in
 **Its `labels` are ILSVRC ids from 1**, as there; `npy/train_labels_*` has the usual labels from 0.""",
     "ffcv": """
 For FFCV's loader: one file a split. `--option ffcv.mode=proportion` makes the mixture of FFCV's own recipe: longest
-side 500, half of the images decoded beforehand, so that the processor has less to do at every epoch. The file is written without FFCV, which need not be compiled here.""",
+side 500, half of the images decoded beforehand, so that the processor has less to do at every epoch. The file is
+written without FFCV, which need not be compiled here.""",
     "lance": """
 For Lance and its SQL: columns with images inside, random access by row, versions.""",
 }
