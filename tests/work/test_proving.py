@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -156,3 +158,36 @@ def test_recoded_images_are_counted_and_all_others_compared(root: Path, tiny: Ti
     facts["pixels"]["recoded"] -= 1
     manifest.write_text(json.dumps(facts))
     assert kinds(kilotar.verify(root / "webdataset")) == {"bytes"}
+
+
+def relist(folder: Path, text: str) -> None:
+    """Put another list in the place of an export's, and its digest into the manifest."""
+    (folder / OWN_FILES).write_text(text)
+    facts = json.loads((folder / OWN_MANIFEST).read_bytes())
+    facts["files_sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    (folder / OWN_MANIFEST).write_text(json.dumps(facts))
+
+
+@pytest.mark.parametrize(
+    "line", ["", "no tabs", "00\tmany\tx", "00\t1\t../x", "00\t1\t/etc/passwd", "00\t1\tb\u00e4h", "00\t-1\t"]
+)
+def test_a_list_that_is_none_or_leads_elsewhere_is_told_and_images_are_still_proved(
+    line: str, moved: Path, root: Path
+) -> None:
+    relist(moved, f"{line}\n")
+    report = kilotar.verify(moved, against=root)
+    assert "manifest" in kinds(report) and proofs(report)[1] == ("images", 20, 0, "archives")
+
+
+def test_a_pipe_in_the_place_of_a_file_is_refused_and_nobody_waits_for_it(moved: Path, root: Path) -> None:
+    (moved / "_info.json").unlink()
+    os.mkfifo(moved / "_info.json")
+    with pytest.raises(LayoutRefused, match="no file"):
+        kilotar.verify(moved, against=root)
+
+
+def test_a_shard_that_is_a_link_is_told_and_read(moved: Path, root: Path) -> None:
+    path = moved / "imagenet1k-train-0000.tar"
+    path.symlink_to(path.rename(moved.parent / "elsewhere.tar"))
+    report = kilotar.verify(moved, against=root)
+    assert kinds(report) == {"unreadable"} and proofs(report)[1] == ("images", 20, 0, "archives")

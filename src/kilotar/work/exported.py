@@ -6,6 +6,8 @@ looking is reading its first row, so that every format is known by its own reade
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +52,14 @@ class Export:
 
     def files(self) -> Iterator[Written]:
         """Give the files of its list; none where it has no manifest. Raises LayoutRefused, MachineError."""
-        return walk_files(self.facts[0], self.manifest, self.facts[1]) if self.manifest else iter(())
+        path = self.facts[0] / self.facts[1]
+        try:
+            for file in walk_files(self.facts[0], self.manifest, self.facts[1]) if self.manifest else ():
+                if file.path.startswith("/") or {"..", ".", ""} & set(file.path.split("/")):
+                    raise ValueError(f"a path leads out of the export: {file.path[:80]!r}")
+                yield file
+        except ValueError as error:
+            raise LayoutRefused(f"{path} is no list of files", seen=str(error)[:200]) from error
 
     def manifest_sha256(self) -> str:
         """Give the digest of its manifest in hex. Raises MachineError."""
@@ -90,6 +99,7 @@ def find_export(folder: Path, *, format_name: str = "", edition: str = "", again
     folder = folder.absolute()
     if not folder.is_dir():
         raise LayoutRefused(f"nothing was prepared in {folder}", seen=describe_folder(folder))
+    _refuse_devices(folder)
     above = _root_above(folder)
     root = Workspace(against) if against is not None else above
     if against is not None:
@@ -103,6 +113,26 @@ def find_export(folder: Path, *, format_name: str = "", edition: str = "", again
         raise LayoutRefused(f"{folder} is not in format {format_name}", seen=f"its manifest says {name}")
     sink = find_sink(name or format_name) if name or format_name else _recognise(folder, found)
     return Export(folder, sink, found, word, manifest, facts, root)
+
+
+def _refuse_devices(folder: Path) -> None:
+    """Refuse a folder with pipes, sockets or devices in it: whoever opens one may wait for ever. Links are followed."""
+    try:
+        for path, _, _ in os.walk(folder):
+            with os.scandir(path) as entries:
+                odd = [entry.path for entry in entries if not entry.is_file() and not entry.is_dir() and _is_odd(entry)]
+            if odd:
+                raise LayoutRefused(f"{folder} holds what is no file and no folder", seen=odd[0])
+    except OSError as error:
+        raise storage_error(error, f"look into {folder}") from error
+
+
+def _is_odd(entry: os.DirEntry[str]) -> bool:
+    """Tell a pipe, socket or device from a link that leads nowhere."""
+    try:
+        return not stat.S_ISREG(entry.stat().st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def _root_above(folder: Path) -> Workspace | None:

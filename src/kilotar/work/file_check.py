@@ -6,6 +6,7 @@ Rules guarded: what differs is a finding, never an exception; links are not foll
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,9 +41,12 @@ class FileCheck:
 def measure(path: Path, file: Written) -> Finding | None:
     """Compare the length of a file with that in its list."""
     try:
-        found = os.lstat(path).st_size
+        facts = os.lstat(path)
     except OSError as error:
         return _unreadable(error, file)
+    if not stat.S_ISREG(facts.st_mode):
+        return Finding("unreadable", file.path, "no regular file")
+    found = facts.st_size
     if found == file.size_bytes:
         return None
     kind = "truncated" if found < file.size_bytes else "size"

@@ -33,6 +33,7 @@ from kilotar.work.verify import Level
 
 __all__ = ["verify_export"]
 
+_LONGEST_NAME = 255
 _MOST_TOLD = 1000  # findings of one kind; the rest is counted
 _CARRIED = {OWN_FILES, OWN_IMAGES, OWN_MANIFEST}
 
@@ -213,7 +214,8 @@ class _Rows:
         """Check one row."""
         self.images += 1
         self._counts[row.split] += 1
-        finding = self._check(row, f"{file}: {row.name}" if file else row.name)
+        name = row.name[:_LONGEST_NAME]
+        finding = self._check(row, f"{file}: {name}" if file else name)
         if finding is not None:
             self.wrong += 1
             self._found(finding)

@@ -298,7 +298,7 @@ class _Taking:
         return None
 
     def _where(self, row: Row) -> str:
-        return f"{self._file}: {row.name}"
+        return f"{self._file}: {row.name[:255]}"
 
     def done(self) -> FileRead:
         for kind, number in self._told.items():
