@@ -15,6 +15,7 @@ from kilotar.sinks import base, lance
 from kilotar.sinks.base import check_needs, find_sink
 from kilotar.sinks.lance import Options
 from kilotar.sinks.lance_manifest import unstamped
+from kilotar.store.files import sweep
 from tests.doubles.collections import CMYK, PNG, Small, make_small
 from tests.doubles.folders import lay, tree
 
@@ -157,6 +158,23 @@ def test_a_batch_of_8_mib_is_all_that_is_collected(tmp_path: Path, monkeypatch: 
     shard = Shard(Split.TRAIN, 0, 1, "train.lance/data/00000.lance", range(30))
     lance.build(tmp_path / "file", items(), shard, make_small().collection, Options())
     assert written == [(8, 8), (16, 8), (24, 8), (30, 6)]
+
+
+def test_what_a_killed_build_would_leave_is_swept_away(tmp_path: Path) -> None:
+    left = tmp_path / "left"
+    left.mkdir()
+
+    def items() -> Iterator[Item]:
+        for number in range(20):
+            sample = Sample(Split.TRAIN, f"n01440764_{number}.JPEG", Extent("a", 0, 1 << 20), "n01440764")
+            yield Item(sample, 0, memoryview(bytes(1 << 20)))
+        for path in (tmp_path / "data").iterdir():
+            (left / path.name).touch()
+
+    (tmp_path / "data").mkdir()
+    shard = Shard(Split.TRAIN, 0, 1, "train.lance/data/00000.lance", range(20))
+    lance.build(tmp_path / "data/.12ab.0.part", items(), shard, make_small().collection, Options())
+    assert sweep(left, ours=True) == 1 and not list(left.iterdir())
 
 
 @pytest.mark.parametrize("name", ["a b", "100%41", "q?#x", "Größe"])

@@ -265,6 +265,15 @@ def test_a_sweep_removes_temporary_files_of_dead_runs_and_nothing_else(tmp_path:
     assert sorted(os.listdir(tmp_path)) == [".1.part", ".keep", "keep", "keep.part"]
 
 
+def test_what_a_library_left_is_swept_where_nobody_else_writes(tmp_path: Path) -> None:
+    for name in (".tmpA1b2C3", ".tmpA1b2C", ".tmp-A1b2C3", "tmpA1b2C3"):
+        (tmp_path / name).touch()
+
+    assert sweep(tmp_path) == 0
+    assert sweep(tmp_path, ours=True) == 1
+    assert sorted(os.listdir(tmp_path)) == [".tmp-A1b2C3", ".tmpA1b2C", "tmpA1b2C3"]
+
+
 def test_the_digest_of_a_file_is_that_of_all_its_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "_READ_BYTES", 7)
     data = bytes(range(256))

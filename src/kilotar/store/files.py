@@ -34,6 +34,7 @@ __all__ = [
 FILE_MODE = 0o644
 PART_SUFFIX = ".part"
 _TEMPORARY = re.compile(r"\.[0-9a-f]+\.[0-9]+\.part", re.ASCII)
+_OF_LIBRARIES = re.compile(r"\.tmp[0-9A-Za-z]{6}", re.ASCII)  # of Rust's tempfile: Lance writes so, and renames
 _READ_BYTES = 1 << 20
 _JOINED_BYTES = 1 << 18  # stays in the cache of a core between its write and its hash
 _TRY_AGAIN = (errno.EIO, errno.ENOENT)  # ENOENT: where locks are no-ops, another run may sweep our temporary file away
@@ -195,12 +196,16 @@ def _drop(path: Path) -> None:
         return
 
 
-def sweep(folder: Path) -> int:
-    """Remove temporary files that a dead run left in a folder of ours; give their number."""
+def sweep(folder: Path, *, ours: bool = False) -> int:
+    """Remove temporary files that a dead run left; give their number.
+
+    Args:
+        ours: nobody else writes into the folder, so that what a library of a format left goes as well.
+    """
     removed = 0
     with os.scandir(folder) as entries:
         for entry in entries:
-            if _TEMPORARY.fullmatch(entry.name):
+            if _TEMPORARY.fullmatch(entry.name) or (ours and _OF_LIBRARIES.fullmatch(entry.name)):
                 _drop(Path(entry.path))
                 removed += 1
     return removed

@@ -45,7 +45,7 @@ class Staging:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             for folder, _, _ in os.walk(self.folder) if swept else ():
-                sweep(Path(folder))
+                sweep(Path(folder), ours=True)
         except OSError as error:
             raise storage_error(error, f"make the folder {self.folder}") from error
 
