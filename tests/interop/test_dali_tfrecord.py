@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import kilotar
+from kilotar import PixelWish
 from kilotar.editions.tiny import make_tiny
 from tests.need import need_module
 
@@ -27,6 +28,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         splits=tuple(SPLITS),
         boxes=True,
         options=(("tfrecord", "shards", "3"),),
+        pixels=PixelWish(odd="keep"),
     )
     return folder
 
