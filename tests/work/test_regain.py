@@ -16,10 +16,12 @@ from kilotar.editions.tiny import Tiny
 from kilotar.errors import DiskFull, LayoutRefused, MachineError
 from kilotar.events import Outcome
 from kilotar.model.report import Report
+from kilotar.model.sample import Split
 from kilotar.sinks.base import find_sinks, pixels_of
 from kilotar.store.manifest import OWN_FILES, OWN_MANIFEST
 from kilotar.store.piles import Piles
 from kilotar.work import regain
+from kilotar.work.taking import FileRead, Taking
 from tests.need import need_module
 from tests.work.wishes import ALL, expected_tree, flip, prepare, tree_digests
 
@@ -99,16 +101,16 @@ def test_a_kill_between_files_and_within_one_costs_no_byte_and_no_image_twice(
     calls: int, root: Path, tiny: Tiny, moved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left = [calls]
-    real = regain._Taking.done
+    real = Taking.done
 
-    def killed(self: regain._Taking) -> regain.FileRead:
+    def killed(self: Taking) -> FileRead:
         left[0] -= 1
         if not left[0]:
-            self._reading._piles["train"].flush()  # type: ignore[index]
+            self._intake.piles[Split.TRAIN].flush()
             raise MachineError("killed")
         return real(self)
 
-    monkeypatch.setattr(regain._Taking, "done", killed)
+    monkeypatch.setattr(Taking, "done", killed)
     with pytest.raises(MachineError, match="killed"):
         convert(root, moved, tiny, "imagefolder")
     monkeypatch.undo()

@@ -16,13 +16,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
-
-import msgspec
 
 from kilotar.errors import (
     ArchiveRefused,
@@ -33,38 +29,20 @@ from kilotar.errors import (
     MissingExtra,
     storage_error,
 )
-from kilotar.events import Emit, Finding, Found, Outcome, StepEnded
-from kilotar.model.edition import Archive, Layout
-from kilotar.model.sample import Extent, Sample, Split
+from kilotar.events import Emit, Finding, Found, Outcome, RunStarted, StepEnded
+from kilotar.model.sample import Split
 from kilotar.model.seams import Row, Written
-from kilotar.sinks.tar_shards import END, header, member_bytes
 from kilotar.store.files import publish
 from kilotar.store.journal import Journal
-from kilotar.store.piles import Piled, Piles
+from kilotar.store.piles import Piles
 from kilotar.store.staging import remove_tree
 from kilotar.work.exported import Export
 from kilotar.work.file_check import digest
 from kilotar.work.inputs import image_archives
-from kilotar.work.labels import LabelJoin
-from kilotar.work.member_names import LARGEST_IMAGE_BYTES, NameRule
+from kilotar.work.remade import RemadeTar
+from kilotar.work.taking import FileRead, Intake, Taking
 
 __all__ = ["Regained", "regain"]
-
-_RECORD = 10_240  # published tars are multiples of it
-_BEGINS = (b"\xff\xd8\xff", b"\x89PNG")
-_MOST_TOLD = 100  # findings of a kind in one file of the export
-_READ_BYTES = 1 << 20
-
-
-class FileRead(msgspec.Struct, frozen=True):
-    """A file of the export that was read: how many images it gave, of which class which label, and what was found."""
-
-    file: str
-    images: int
-    size_bytes: int
-    labels: tuple[tuple[str, int], ...]
-    splits: tuple[str, ...]
-    findings: tuple[Finding, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +80,9 @@ def regain(export: Export, state: Path, *, unverified: bool, emit: Emit) -> Rega
         if not journal.records or journal.records[-1].file:
             _refuse_wrong_side_files(export, listed, unverified=unverified)
             _refuse_when_full(export, folder, sum(record.size_bytes for record in journal.records))
+            made = export.manifest
+            sizes = (made.files, made.images, made.size_bytes) if made else (0, 0, 0)
+            emit(RunStarted("read", str(export.folder), *sizes))
             _Reading(export, folder, journal, listed, emit).run()
         records = tuple(journal.records)
     remove_tree(folder / "piles")
@@ -161,9 +142,10 @@ class _Reading:
         self._journal = journal
         self._listed = listed
         self._emit = emit
-        archives = image_archives(export.edition, tuple(Split))
-        self._archives = {a.split: a for a in reversed(archives)}
+        about = reversed(image_archives(export.edition, tuple(Split)))
+        self._archives = {archive.split: archive for archive in about if archive.split is not None}
         self._piles = {split: Piles(folder / "piles" / split, len(journal.records)) for split in Split}
+        self._intake = Intake(export, self._archives, self._piles, listed)
 
     def run(self) -> None:
         done = len(self._journal.records)
@@ -198,7 +180,7 @@ class _Reading:
 
     def _read(self, number: int, file: str, rows: Iterator[Row]) -> FileRead:
         """Read a file of the export; one that is not what was written is left out."""
-        taking = _Taking(number, file, self)
+        taking = Taking(number, file, self._intake)
         listed = self._listed.get(file)
         wrong = digest(self._export.folder / file, listed) if listed is not None else None
         if wrong is not None:
@@ -212,152 +194,14 @@ class _Reading:
             taking.found(Finding("unreadable", file, str(error)))
         return taking.done()
 
-    def pile(self, row: Row, number: int, data: bytes, sha256: bytes) -> None:
-        key = row.wnid if self._archives[row.split].layout is Layout.TAR_OF_TARS else "all"
-        self._piles[row.split].add(key, number, row.name, data, sha256)
-
-    def about(self, split: Split) -> Archive | None:
-        return self._archives.get(split)
-
-    def listed_sha256(self, row: Row) -> str:
-        """Give the digest of an image that is a file of its own, "" where none is listed."""
-        if self._export.sink.ABOUT.shards or not self._listed:
-            return ""
-        path = self._export.sink.place(Sample(row.split, row.name, Extent("", 0, 0), row.wnid))
-        return self._listed[path].sha256 if path in self._listed else ""
-
-    def joins(self, split: Split) -> LabelJoin:
-        return LabelJoin.of(self._export.edition, self._archives[split])
-
     def _archive(self, split: Split, findings: list[Finding]) -> None:
         """Make the archive of a split out of its piles, and give their room back."""
         about, piles = self._archives[split], self._piles[split]
         try:
-            publish(self._folder / about.name, _Tar(about, piles, findings))
+            publish(self._folder / about.name, RemadeTar(about, piles, findings))
         except ValueError as error:
             raise ArchiveRefused(f"{about.name} cannot be made of this export", seen=str(error)) from error
         piles.remove()
-
-
-class _Taking:
-    """Takes the images of one file of an export."""
-
-    def __init__(self, number: int, file: str, reading: _Reading) -> None:
-        self._number = number
-        self._file = file
-        self._reading = reading
-        self._images = self._size_bytes = 0
-        self._labels: dict[str, int] = {}
-        self._splits: dict[Split, LabelJoin] = {}
-        self._findings: list[Finding] = []
-        self._told: Counter[str] = Counter()
-
-    def found(self, finding: Finding) -> None:
-        self._told[finding.kind] += 1
-        if self._told[finding.kind] <= _MOST_TOLD:
-            self._findings.append(finding)
-
-    def take(self, row: Row) -> None:
-        """Take an image, or say why not. Raises MissingExtra, MachineError."""
-        finding = self._refuse(row)
-        if finding is not None:
-            self.found(finding)
-            return
-        try:
-            data = row.read() if row.read is not None else b""
-        except (MissingExtra, MachineError):
-            raise
-        except KilotarError as error:
-            self.found(Finding("unreadable", self._where(row), str(error)))
-            return
-        sha256 = hashlib.sha256(data)
-        if not data.startswith(_BEGINS):
-            self.found(Finding("not-image", self._where(row), f"neither JPEG nor PNG: it begins {data[:4]!r}"))
-        elif len(data) > LARGEST_IMAGE_BYTES:
-            self.found(Finding("size", self._where(row), f"{len(data):,} bytes"))
-        elif self._reading.listed_sha256(row) not in ("", sha256.hexdigest()):
-            self.found(Finding("digest", self._where(row), "not the bytes that were written"))
-        else:
-            self._reading.pile(row, self._number, data, sha256.digest())
-            self._labels.setdefault(row.wnid, row.label)
-            self._images += 1
-            self._size_bytes += len(data)
-
-    def _refuse(self, row: Row) -> Finding | None:
-        about = self._reading.about(row.split)
-        if about is None:
-            return Finding("name", self._where(row), f"the edition has no images of {row.split}")
-        join = self._splits.setdefault(row.split, self._reading.joins(row.split))
-        if not NameRule(about).name_of(row.name.encode("utf-8", "replace"), 0) or "/" in row.name:
-            return Finding("name", self._where(row), "not of the published form")
-        joined = join.classify(row.name, row.wnid if about.layout is Layout.TAR_OF_TARS else "")
-        if isinstance(joined, str):
-            return Finding("label", self._where(row), joined)
-        if joined[0] != row.wnid:
-            return Finding("label", self._where(row), f"class {row.wnid or 'none'} here, {joined[0]} by its name")
-        return None
-
-    def _where(self, row: Row) -> str:
-        return f"{self._file}: {row.name[:255]}"
-
-    def done(self) -> FileRead:
-        for kind, number in self._told.items():
-            if number > _MOST_TOLD:
-                self._findings.append(Finding(kind, self._file, f"{number - _MOST_TOLD:,} more of them"))
-        labels = tuple(sorted((wnid, label) for wnid, label in self._labels.items() if wnid))
-        splits = tuple(sorted(self._splits))
-        return FileRead(self._file, self._images, self._size_bytes, labels, splits, tuple(self._findings))
-
-
-class _Tar:
-    """The bytes of an archive made of piles; they can be read twice."""
-
-    def __init__(self, about: Archive, piles: Piles, findings: list[Finding]) -> None:
-        self._about = about
-        self._piles = piles
-        self._findings = findings
-
-    def __iter__(self) -> Iterator[bytes]:
-        total = 0
-        for piece in chain(self._members(), (END,)):
-            total += len(piece)
-            yield piece
-        if total % _RECORD == 0:
-            yield bytes(512)
-
-    def _members(self) -> Iterator[bytes]:
-        for key in self._piles.classes():
-            records = self._sorted(key)
-            if self._about.layout is not Layout.TAR_OF_TARS:
-                yield from self._images(key, records)
-                continue
-            size_bytes = sum(member_bytes(record.size_bytes) for record in records) + len(END)
-            yield header(f"{key}.tar", size_bytes)
-            yield from self._images(key, records)
-            yield END
-
-    def _sorted(self, key: str) -> list[Piled]:
-        """Give the records of a class by name, of equal names the first."""
-        kept: dict[str, Piled] = {}
-        for record in self._piles.records(key):
-            first = kept.setdefault(record.name, record)
-            if first is not record:
-                why = "the same bytes" if first.sha256 == record.sha256 else "OTHER bytes"
-                finding = Finding("duplicate", record.name, f"{why} stand there under this name; the first were taken")
-                if finding not in self._findings:
-                    self._findings.append(finding)
-        return [kept[name] for name in sorted(kept)]
-
-    def _images(self, key: str, records: Iterable[Piled]) -> Iterator[bytes]:
-        with self._piles.path(key).open("rb") as file:
-            for record in records:
-                file.seek(record.offset)
-                data = file.read(record.size_bytes)
-                if hashlib.sha256(data).digest() != record.sha256:
-                    raise MachineError(f"the disk changed {record.name}", seen=f"in the pile of {key}")
-                yield header(record.name, len(data))
-                yield data
-                yield bytes(-len(data) % 512)
 
 
 def _regained(export: Export, folder: Path, records: tuple[FileRead, ...]) -> Regained:
