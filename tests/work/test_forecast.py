@@ -199,3 +199,16 @@ def test_of_what_is_here_nothing_is_waited_for(published: Published, tiny: Tiny,
     found = plan(root, tiny)
 
     assert (found.fetch_bytes, {step.ready_bytes for step in found.steps}) == (0, {-1})
+
+
+@pytest.mark.parametrize("size", [8, 64])
+def test_files_that_are_copied_beside_the_shards_are_counted_by_the_choices_of_their_format(
+    root: Path, tiny: Tiny, size: int
+) -> None:
+    options = (("npz", "size", str(size)),)
+    found = plan(root, tiny, formats=("npz",), options=options)
+    written = prepare(root, tiny, formats=("npz",), options=options).outputs[0]
+
+    means_bytes = 2 * 10 * 8 * 3 * size * size  # in both kinds of each batch, however few images there are
+    for_images = found.steps[-1].write_bytes
+    assert written.size_bytes - means_bytes - 33 * 512 <= for_images <= 18 * (3 * 3 * size * size + 8192) + (1 << 20)

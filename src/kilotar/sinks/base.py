@@ -44,6 +44,7 @@ __all__ = [
     "find_sinks",
     "parse_options",
     "pixels_of",
+    "side_bytes_of",
 ]
 
 
@@ -212,6 +213,12 @@ def pixels_of(sink: Sink | ShardSink, options: object) -> Pixels:
     """
     own = getattr(sink, "pixels", None)
     return cast(Pixels, own(options)) if own is not None else Pixels()
+
+
+def side_bytes_of(sink: Sink | ShardSink, options: object) -> int:
+    """Give `ABOUT.side_bytes`, or what a format's function `side_bytes(options)` says where it hangs on choices."""
+    own = getattr(sink, "side_bytes", None)
+    return cast(int, own(options)) if own is not None else sink.ABOUT.side_bytes
 
 
 @cache

@@ -54,7 +54,7 @@ ABOUT = SinkAbout(
     folder="npz",
     reader="numpy.load, pickle.load, scripts for Imagenet32 and Imagenet64, TFDS imagenet_resized",
     snippet='numpy.load("{folder}/train_data_batch_1.npz")["data"].reshape(-1, 3, 32, 32)',
-    side_bytes=9300,
+    side_bytes=6250,
     shards=True,
 )
 FILES = ("both", "npz", "pickle")
@@ -94,6 +94,11 @@ class Options(ShardOptions):
 def pixels(options: Options) -> Pixels:
     """Give what is done to images unless a person asks otherwise."""
     return Pixels(resize=f"exact:{options.size}", filter="box", form="ppm")
+
+
+def side_bytes(options: Options) -> int:
+    """Give the length of the published files and of the lists, for each image."""
+    return options.image_bytes * (2 if options.files == "both" else 1) + 106
 
 
 def place(sample: Sample) -> str:

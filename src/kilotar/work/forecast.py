@@ -15,6 +15,7 @@ from kilotar.model.pixels import Pixels
 from kilotar.model.report import Forecast, ForecastStep
 from kilotar.plan.selection import Selection
 from kilotar.plan.steps import Reason, Step
+from kilotar.sinks.base import side_bytes_of
 from kilotar.store.index import PartSpan
 from kilotar.store.workspace import Workspace
 from kilotar.work.downloads import Downloads
@@ -61,7 +62,8 @@ def forecast_run(
         tree = find_tree(output, trees, request.link)
         shares = tree is not None and output.shares_tree_with(tree)
         waiting = () if shares else _waiting(output, workspace, surveyed.trusted)
-        side_bytes = every * (output.sink.ABOUT.side_bytes + STATE_BYTES) if output.manifest is None else 0
+        each_bytes = side_bytes_of(output.sink, output.options) + STATE_BYTES
+        side_bytes = every * each_bytes if output.manifest is None else 0
         if output.sink.ABOUT.shards:
             step = _shards(output, surveyed, waiting, side_bytes, rate)
             steps.append(step if output.remote is None else _passing(step, request.threads))
