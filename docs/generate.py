@@ -18,7 +18,7 @@ from kilotar.model.explanations import EXPLANATIONS
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS))  # for `making`, which is no package that anybody installs
 
-from making import api, commands, formats, messages, schemas  # noqa: E402
+from making import api, commands, editions, formats, messages, schemas  # noqa: E402
 from making.markdown import MADE  # noqa: E402
 
 EXIT_CODES = {
@@ -164,6 +164,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/json.md": schemas.schemas_page,
     "reference/report.schema.json": schemas.report_schema,
     "reference/event.schema.json": schemas.event_schema,
+    "reference/editions.md": editions.editions_page,
     "reference/python.md": api.api_page,
     **{name: partial(str, text) for name, text in formats.format_pages().items()},
 }
