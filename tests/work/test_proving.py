@@ -179,9 +179,11 @@ def test_a_list_that_is_none_or_leads_elsewhere_is_told_and_images_are_still_pro
     assert "manifest" in kinds(report) and proofs(report)[1] == ("images", 20, 0, "archives")
 
 
-def test_a_pipe_in_the_place_of_a_file_is_refused_and_nobody_waits_for_it(moved: Path, root: Path) -> None:
-    (moved / "_info.json").unlink()
-    os.mkfifo(moved / "_info.json")
+@pytest.mark.parametrize("place", ["_info.json", "a/b/c/d/e/f"])
+def test_a_pipe_in_the_place_of_a_file_is_refused_and_nobody_waits_for_it(place: str, moved: Path, root: Path) -> None:
+    (moved / place).parent.mkdir(parents=True, exist_ok=True)
+    (moved / place).unlink(missing_ok=True)
+    os.mkfifo(moved / place)
     with pytest.raises(LayoutRefused, match="no file"):
         kilotar.verify(moved, against=root)
 

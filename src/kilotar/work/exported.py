@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ from kilotar.work.outputs import begun_outputs
 from kilotar.work.settling import edition_source
 
 __all__ = ["Export", "find_export", "is_root"]
+
+_SHALLOW = 3  # folders below one another in which formats keep what their readers open first
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,7 @@ def find_export(folder: Path, *, format_name: str = "", edition: str = "", again
     folder = folder.absolute()
     if not folder.is_dir():
         raise LayoutRefused(f"nothing was prepared in {folder}", seen=describe_folder(folder))
-    _refuse_devices(folder)
+    _refuse_devices(folder, _SHALLOW)
     above = _root_above(folder)
     root = Workspace(against) if against is not None else above
     if against is not None:
@@ -112,17 +115,21 @@ def find_export(folder: Path, *, format_name: str = "", edition: str = "", again
     if name and format_name and name != format_name:
         raise LayoutRefused(f"{folder} is not in format {format_name}", seen=f"its manifest says {name}")
     sink = find_sink(name or format_name) if name or format_name else _recognise(folder, found)
+    _refuse_devices(folder)  # all of it, now that it is an export and nobody's whole disk
     return Export(folder, sink, found, word, manifest, facts, root)
 
 
-def _refuse_devices(folder: Path) -> None:
+def _refuse_devices(folder: Path, levels: int = sys.maxsize) -> None:
     """Refuse a folder with pipes, sockets or devices in it: whoever opens one may wait for ever. Links are followed."""
+    top = len(folder.parts)
     try:
-        for path, _, _ in os.walk(folder):
+        for path, folders, _ in os.walk(folder):
             with os.scandir(path) as entries:
                 odd = [entry.path for entry in entries if not entry.is_file() and not entry.is_dir() and _is_odd(entry)]
             if odd:
-                raise LayoutRefused(f"{folder} holds what is no file and no folder", seen=odd[0])
+                raise LayoutRefused(f"{folder} is no export: it holds what is no file and no folder", seen=odd[0])
+            if len(Path(path).parts) - top >= levels:
+                folders.clear()
     except OSError as error:
         raise storage_error(error, f"look into {folder}") from error
 
