@@ -90,5 +90,7 @@ def test_a_wish_goes_over_what_the_format_leaves_open_and_not_over_its_size() ->
         resize="exact:64", form="ppm", filter="lanczos", odd="convert"
     )
     assert PixelWish(resize="exact:64").over(own, "").resize == "exact:64"
+    assert PixelWish("crop:8", odd="keep").over(AS_PUBLISHED, "keep") == Pixels("crop:8", odd="convert")
+    assert PixelWish("max:8").over(AS_PUBLISHED, "keep") == Pixels("max:8", odd="keep")
     with pytest.raises(UsageError, match="leave the size open"):
         PixelWish(resize="32").over(own, "")

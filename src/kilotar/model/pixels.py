@@ -35,6 +35,7 @@ RESIZES = ("short", "max", "box", "crop", "exact")
 FILTERS = ("lanczos", "bicubic", "bilinear", "box")
 FORMS = ("jpeg", "ppm", "mixed")
 ODDS = ("", "keep", "convert")
+_ALL = ("box", "crop", "exact")  # which leave no image as it is
 MOST_PX = 8192  # of a side: beyond any photograph of the set
 ODD_QUALITY = 100  # of odd images that are converted and not resized: as TFDS and tensorflow/models do it
 
@@ -158,6 +159,8 @@ class PixelWish:
             filter=self.filter or own.filter,
             odd=self.odd or own.odd or odd,
         )
+        if asked.resize.startswith(_ALL) or asked.form == "ppm":
+            return replace(asked, odd="convert")  # all images are written anew, odd ones among them
         if asked.every:
             return asked
         return Pixels(odd="convert") if asked.odd == "convert" else Pixels()  # the rest has no effect

@@ -58,12 +58,8 @@ class Spool:
 
     def edition_of(self, edition: Edition) -> Edition:
         """Give the edition of what an output holds: it lists no odd images where they were converted."""
-        converts = self.pixels.odd == "convert" or self.pixels.resize.startswith(("box", "crop", "exact"))
-        return replace(edition, cmyk=frozenset(), png=frozenset()) if converts or self._is_raw else edition
-
-    @property
-    def _is_raw(self) -> bool:
-        return self.pixels.form == "ppm"
+        converts = self.pixels.odd == "convert"
+        return replace(edition, cmyk=frozenset(), png=frozenset()) if converts else edition
 
     def folder_of(self, archive: SurveyedArchive) -> SpoolFolder:
         """Give where the recoded images of an archive lie."""
