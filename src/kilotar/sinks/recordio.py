@@ -34,8 +34,7 @@ from kilotar.errors import LayoutRefused
 from kilotar.model.edition import Edition
 from kilotar.model.sample import Box, Sample, Split
 from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, ShardFact, Written
-from kilotar.parse.jpeg import JpegFacts, probe_jpeg
-from kilotar.parse.png import probe_png
+from kilotar.parse.image_size import probe_size
 from kilotar.plan.order import cut
 from kilotar.sinks.base import ShardOptions, SinkAbout
 from kilotar.sinks.reading import FileRows, refusing
@@ -135,11 +134,7 @@ def _packed(boxes: Sequence[Box], data: bytes, ranks: Mapping[str, int]) -> Iter
 
 def _size_px(data: bytes) -> tuple[int, int]:
     """Give width and height of an image, zeros where it does not tell."""
-    facts = probe_jpeg(data)
-    if isinstance(facts, JpegFacts):
-        return facts.width_px, facts.height_px
-    size = probe_png(data)
-    return (size.width_px, size.height_px) if size else (0, 0)
+    return probe_size(data) or (0, 0)
 
 
 def finish(collection: Collection, out: OutFolder, options: Options) -> tuple[Written, ...]:
