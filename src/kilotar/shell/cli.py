@@ -35,6 +35,7 @@ COMMANDS = (
     ("facts:classes", "Find classes by word, wnid, label, ilsvrc_id or parent."),
     ("facts:formats", "Show the formats that can be written."),
     ("demo:demo", "Bring a tiny ImageNet out of a swarm on this machine and prepare it: a few seconds."),
+    ("completion:completion", "Print the script that completes commands and flags in bash, zsh or fish."),
 )
 EPILOGUE = (
     "Every flag is also an environment variable (KILOTAR_JOBS=4) and a key of ./kilotar.toml (jobs = 4). "
