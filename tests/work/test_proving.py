@@ -193,3 +193,19 @@ def test_a_shard_that_is_a_link_is_told_and_read(moved: Path, root: Path) -> Non
     path.symlink_to(path.rename(moved.parent / "elsewhere.tar"))
     report = kilotar.verify(moved, against=root)
     assert kinds(report) == {"unreadable"} and proofs(report)[1] == ("images", 20, 0, "archives")
+
+
+def test_where_the_archives_are_gone_the_list_of_a_tree_made_of_them_stands_for_them(
+    root: Path, tmp_path: Path
+) -> None:
+    tiny = make_tiny(tmp_path / "tiny")
+    prepare(root, tiny, formats=("imagefolder", "webdataset"), splits=ALL)
+    for path in tiny.folder.glob("*_img_*.tar"):
+        path.unlink()
+    report = kilotar.verify(root / "webdataset")
+    assert proofs(report)[1] == ("images", 20, 0, "archives") and not report.problems
+    assert {finding.kind for finding in report.findings} == {"no-archives"}
+    flip(root / "webdataset" / "imagenet1k-train-0000.tar", at=700)
+    assert kinds(kilotar.verify(root / "webdataset")) == {"digest", "bytes"}
+    shutil.rmtree(root / ".kilotar" / "exports" / "imagefolder")
+    assert proofs(kilotar.verify(root / "webdataset"))[1] == ("images", 20, 0, "edition")

@@ -142,6 +142,8 @@ class _Check:
                 return SourceTruth.open(export.root, export.edition, splits, stack)
             except TheirError as error:
                 self.found(Finding("no-archives", str(export.root.root), str(error), is_problem=False))
+            if tree := SourceTruth.of_tree(export.root, export.edition, splits):
+                return tree
         return EditionTruth(export.edition)
 
     def report(self, seconds: float) -> Report:

@@ -9,20 +9,23 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from typing import Protocol
 
 from kilotar.errors import LayoutRefused
 from kilotar.events import Finding
 from kilotar.model.edition import Edition
-from kilotar.model.sample import Split
-from kilotar.model.table import SampleTable
+from kilotar.model.sample import NO_LABEL, Split
+from kilotar.model.seams import Written
+from kilotar.model.table import Part, RowsBuilder, SampleTable
 from kilotar.store.journal import read_journal
+from kilotar.store.manifest import walk_files
 from kilotar.store.workspace import InputRecord, Workspace
 from kilotar.work.gathering import Gatherer
 from kilotar.work.inputs import image_archives
 from kilotar.work.labels import LabelJoin
+from kilotar.work.outputs import begun_outputs
 from kilotar.work.reopen import survey_again
 
 __all__ = ["EditionTruth", "SourceTruth", "Truth"]
@@ -109,6 +112,25 @@ class SourceTruth:
         surveyed = stack.enter_context(survey_again(root, edition, splits=splits, proved=True))
         return cls(Gatherer(surveyed).gather(True).tables, str(root.root))
 
+    @classmethod
+    def of_tree(cls, root: Workspace, edition: Edition, splits: tuple[str, ...]) -> SourceTruth | None:
+        """Read the list of a finished tree of a root, whose digests are those of the archives it was made of.
+
+        None where it has no tree of class folders with all images as published, of these splits.
+        Raises: LayoutRefused, MachineError.
+        """
+        for output in begun_outputs(root):
+            manifest = output.manifest
+            is_tree = output.sink.ABOUT.images and not output.sink.ABOUT.shards and output.sink.ABOUT.folder == "."
+            if manifest is None or not is_tree or not set(splits) <= set(manifest.splits):
+                continue
+            is_part = bool(manifest.classes or manifest.images_sha256)
+            if is_part or (manifest.pixels is not None and manifest.pixels.recoded):
+                continue
+            tables = _tables_of(walk_files(output.facts, manifest), edition)
+            return cls(tuple(table for table in tables if not splits or table.split in splits), str(root.root))
+        return None
+
     def meet(self, split: Split, name: str) -> str | None:
         table = self._tables.get(split)
         place = table.find(name) if table is not None else None
@@ -128,6 +150,21 @@ class SourceTruth:
                 part, row = table.table.locate(place)
                 if split is Split.TEST or part.wnid(row) in classes:
                     yield Finding("missing", f"{split}/{part.rows.name(row)}", "it is in the archive")
+
+
+def _tables_of(files: Iterable[Written], edition: Edition) -> tuple[SampleTable, ...]:
+    """Give the images of a list of class folders, with their digests."""
+    columns: dict[tuple[str, str], RowsBuilder] = {}
+    known = {synset.wnid for synset in edition.classes}
+    for file in files:
+        split, *folders, name = file.path.split("/")
+        wnid = folders[0] if folders else ""
+        if split in tuple(Split) and (not wnid or wnid in known):
+            rows = columns.setdefault((split, wnid), RowsBuilder())
+            rows.add(name, 0, file.size_bytes, bytes.fromhex(file.sha256))
+    labels = {wnid: edition.label_of(wnid) if wnid else NO_LABEL for _, wnid in columns}
+    parts = {at: Part(at[1] or at[0], "", rows.rows(), [at[1]], [labels[at[1]]]) for at, rows in columns.items()}
+    return tuple(SampleTable(s, [part for (split, _), part in parts.items() if split == s]) for s in Split)
 
 
 class EditionTruth:
