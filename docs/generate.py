@@ -18,7 +18,7 @@ from kilotar.model.explanations import EXPLANATIONS
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS))  # for `making`, which is no package that anybody installs
 
-from making import api, commands, editions, formats, messages, schemas  # noqa: E402
+from making import api, commands, editions, formats, man, messages, schemas  # noqa: E402
 from making.markdown import MADE  # noqa: E402
 
 EXIT_CODES = {
@@ -156,6 +156,7 @@ def readme() -> str:
 
 PAGES: dict[str, Callable[[], str]] = {
     "../README.md": readme,
+    "../man/kilotar.1": partial(man.man_page, EXIT_CODES),
     "errors.md": errors_page,
     "formats.md": formats.formats_page,
     "explanations.md": explanations_page,
