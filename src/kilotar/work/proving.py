@@ -207,7 +207,7 @@ class _Rows:
         self._labels: dict[str, int] = {}
         self._counts: Counter[Split] = Counter()
         pixels = export.manifest.pixels if export.manifest else None
-        self._odd = frozenset(pixels.odd_images) if pixels and not pixels.done.startswith("resize") else frozenset()
+        self._odd = frozenset(pixels.odd_images) if pixels and pixels.done.startswith("odd=") else frozenset()
         self.recoded = pixels.recoded if pixels else 0
         self._other = 0
         self.images = self.wrong = 0
