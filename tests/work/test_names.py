@@ -39,8 +39,10 @@ def test_the_refusal_of_other_settings_offers_a_name(root: Path, tiny: Tiny) -> 
 
 def test_the_same_settings_under_two_names_are_two_outputs(root: Path, tiny: Tiny) -> None:
     prepare(root, tiny, formats=("webdataset",), name="one")
+    rows = kilotar.why(root, **wish(tiny, formats=("webdataset",), name="two"))
     prepare(root, tiny, formats=("webdataset",), name="two")
 
+    assert {row.reason for row in rows} == {"new"}
     one, two = tree_digests(root / "one"), tree_digests(root / "two")
     manifests = {one.pop("kilotar-manifest.json"), two.pop("kilotar-manifest.json")}
     assert one == two and len(manifests) == 2

@@ -10,7 +10,7 @@ import pytest
 
 import kilotar
 from kilotar.editions.tiny import Tiny, make_tiny
-from kilotar.errors import SettingsDiffer, UsageError
+from kilotar.errors import DecisionNeeded, SettingsDiffer, UsageError
 from kilotar.events import Event, Outcome, StepEnded
 from kilotar.sinks import coco, lists, voc, webdataset
 from kilotar.store.manifest import IMAGES, OWN_IMAGES, OWN_MANIFEST, read_manifest
@@ -185,10 +185,20 @@ def test_a_whole_tree_gives_its_images_to_a_selection_as_links(many: Tiny, root:
 
 
 def test_a_selection_gives_nothing_to_a_whole_tree(many: Tiny, root: Path) -> None:
+    kilotar.index(root, **wish(many))  # with digests at hand, a tree that holds all images is linked
     prepare(root, many, formats=("cls-loc",), **CAP)
     report = prepare(root, many)
 
     assert (report.outputs[0].linked, report.outputs[0].images) == (0, 52)
+    assert kilotar.verify(root).problems == ()
+
+
+def test_a_tree_of_selected_images_is_not_shared_by_one_of_all(many: Tiny, root: Path) -> None:
+    prepare(root, many, **CAP)
+
+    with pytest.raises(DecisionNeeded):
+        prepare(root, many, formats=("torchvision",))
+    assert prepare(root, many, formats=("torchvision",), **CAP).outputs[0].images == 24
 
 
 def test_a_seed_without_a_choice_is_refused(many: Tiny, root: Path) -> None:

@@ -18,6 +18,7 @@ from kilotar.model.sample import Extent, Sample, Split
 from kilotar.model.seams import Annotation, OutFolder, Written
 from kilotar.parse.remote import Remote
 from kilotar.plan.recipe import Recipe
+from kilotar.plan.selection import ALL_IMAGES
 from kilotar.plan.steps import Reason, Step, StepDone, todo
 from kilotar.sinks.base import DataclassLike, Sink
 from kilotar.store.files import Folder, publish, read_file, sync_file_system
@@ -173,13 +174,15 @@ class Output:
             and set(mine.sources) >= set(theirs.sources)
             and set(mine.splits) >= set(theirs.splits)
             and (not mine.classes or (bool(theirs.classes) and set(mine.classes) >= set(theirs.classes)))
+            and mine.choice in (ALL_IMAGES, theirs.choice)
         )
 
     def shares_tree_with(self, other: Output) -> bool:
         """Tell whether another output's images are these very files: an ImageFolder and torchvision's tree are."""
         if self.sink.ABOUT.shards or other.sink.ABOUT.shards:
             return False
-        same = (self.recipe.splits, self.recipe.classes) == (other.recipe.splits, other.recipe.classes)
+        mine, theirs = self.recipe, other.recipe
+        same = (mine.splits, mine.classes, mine.choice) == (theirs.splits, theirs.classes, theirs.choice)
         return same and self.folder == other.folder and self._places() == other._places()
 
     def finished_ns(self) -> int:
