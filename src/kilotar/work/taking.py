@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -30,7 +30,7 @@ _MOST_TOLD = 100  # findings of a kind in one file of the export
 
 
 class FileRead(msgspec.Struct, frozen=True):
-    """A file of the export that was read: how many images it gave, of which class which label, and what was found."""
+    """A file of the export that was read: how many images it gave, labels of classes first met, and what was found."""
 
     file: str
     images: int
@@ -49,12 +49,14 @@ class Intake:
         archives: the archives that are made, by split.
         piles:    where their images go, by split.
         listed:   the files of the export's own list, by path.
+        met:      classes of which an image was taken by this run.
     """
 
     export: Export
     archives: Mapping[Split, Archive]
     piles: Mapping[Split, Piles]
     listed: Mapping[str, Written]
+    met: set[str] = field(default_factory=set)
 
     def pile(self, row: Row, number: int, data: bytes, sha256: bytes) -> None:
         """Put an image on the pile of its class. Raises MachineError."""
@@ -117,7 +119,9 @@ class Taking:
             self.found(Finding("digest", self._where(row), "not the bytes that were written"))
         else:
             self._intake.pile(row, self._number, data, sha256.digest())
-            self._labels.setdefault(row.wnid, row.label)
+            if row.wnid not in self._intake.met:  # told once: a thousand classes in a thousand files are many
+                self._intake.met.add(row.wnid)
+                self._labels[row.wnid] = row.label
             self._images += 1
             self._size_bytes += len(data)
 
