@@ -43,7 +43,8 @@ def _edition(edition: Edition) -> Iterator[str]:
             ["`--classes`", "classes", "source"],
             [[f"`{one.name}`", str(len(one.wnids)), cell(one.source)] for one in edition.subsets],
         )
-    odd = [f"- {kind}: {', '.join(sorted(names))}" for kind, names in (("CMYK", edition.cmyk), ("PNG", edition.png)) if names]
+    kinds = (("CMYK", edition.cmyk), ("PNG", edition.png))
+    odd = [f"- {kind}: {', '.join(sorted(names))}" for kind, names in kinds if names]
     if odd:
         yield "### Known odd images"
         yield "\n".join(odd)
