@@ -5,9 +5,9 @@ Rules guarded: a new format has its pages without a word here; words on when to 
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import re
-import sys
 import textwrap
 import tomllib
 from collections.abc import Iterator
@@ -21,6 +21,7 @@ from .markdown import MADE, cell, described, flat, table
 
 _TREES = Path(__file__).resolve().parent.parent / "formats" / "trees"
 _PROJECT = Path(__file__).resolve().parent.parent.parent / "pyproject.toml"
+_LED = re.compile(r"(?:(?:^|; )[^;]*: |(?<=Source: ))see `kilotar\.sinks\.\w+`(?:; |\.|$)")
 _DISTRIBUTIONS = {"google_crc32c": "google-crc32c", "lance": "pylance"}  # import name to package
 
 
@@ -76,7 +77,7 @@ def format_pages() -> dict[str, str]:
 
 def _page(sink: Sink) -> Iterator[str]:
     about = sink.ABOUT
-    doc = inspect.getdoc(sys.modules[sink.__name__]) or ""  # type: ignore[attr-defined]
+    doc = _doc(sink.__name__)  # type: ignore[attr-defined]
     yield f"# {about.name}"
     yield MADE
     yield f"{_capital(about.summary)}."
@@ -114,6 +115,13 @@ def _page(sink: Sink) -> Iterator[str]:
     if about.stamped:
         yield f"Bytes are the same on every machine for the same release of {about.stamped}."
     yield "`kilotar verify ~/imagenet` checks every byte of it: [verify](../steps/09-verify.md)."
+
+
+def _doc(name: str) -> str:
+    """Give the docstring of a module, with those of the modules below that it leads to behind it."""
+    doc = inspect.getdoc(importlib.import_module(name)) or ""
+    led = re.findall(r"see `(kilotar\.sinks\.\w+)`", doc)
+    return "\n\n".join([doc, *(inspect.getdoc(importlib.import_module(other)) or "" for other in led)])
 
 
 def _capital(text: str) -> str:
@@ -154,8 +162,8 @@ def _layout(doc: str) -> Iterator[str]:
 def _rules(doc: str) -> Iterator[str]:
     """Give what a module's docstring promises and where its form comes from."""
     for part in re.split(r"\n\n+|\n(?=Source: )", doc)[1:]:
-        text = flat(part)
-        if part.startswith(" ") or text == "::":
+        text = _LED.sub("", flat(part))  # where it leads to stands behind
+        if part.startswith(" ") or text in {"::", ""}:
             continue
         if text.startswith("Rules guarded: "):
             listed, dot, rest = text.removeprefix("Rules guarded: ").partition(". ")
