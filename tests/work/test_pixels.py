@@ -22,7 +22,7 @@ from kilotar.exec.batch import Lost, Sifted
 from kilotar.model.pixels import Pixels
 from kilotar.model.sample import Box
 from kilotar.pixels import decoders
-from kilotar.sinks.base import find_sink
+from kilotar.sinks.base import Sink, find_sink, find_sinks, pixels_of
 from kilotar.store.manifest import Manifest
 from kilotar.work import recoding, spooling
 from kilotar.work.demo_swarm import open_demo_swarm
@@ -143,10 +143,13 @@ def test_it_goes_on_by_part_and_ends_with_the_same_bytes(root: Path, tiny: Tiny,
         shutil.rmtree(root)
 
 
-@pytest.mark.parametrize("name", ["imagefolder", "webdataset", "tfrecord", "mds"])
-def test_an_image_that_cannot_be_decoded_is_left_out_and_told_by_name(name: str, root: Path, cut: Tiny) -> None:
-    report = prepare(root, cut, formats=(name,), pixels=SMALL)
-    held = rows(root, cut, name)
+@pytest.mark.parametrize("sink", [s for s in find_sinks() if s.ABOUT.images], ids=lambda sink: sink.ABOUT.name)
+def test_an_image_that_cannot_be_decoded_is_left_out_and_told_by_name(sink: Sink, root: Path, cut: Tiny) -> None:
+    for package in sink.ABOUT.needs:
+        need_module(package)
+    name, own = sink.ABOUT.name, pixels_of(sink, sink.Options())
+    report = prepare(root, cut, formats=(name,), pixels=PixelWish() if own.resize else SMALL)
+    held = {row.name for row in sink.read(root / sink.ABOUT.folder, load_edition(str(cut.toml)))}
     told = {finding.where.partition(": ")[2] for finding in report.problems if finding.why.endswith("left out")}
     assert len(told) == 3 and len(held) == 12 + 6 - 3
     assert told | {key if "." in key else f"{key}.JPEG" for key in held} == {
