@@ -21,7 +21,7 @@ from .markdown import MADE, cell, described, flat, table
 
 _TREES = Path(__file__).resolve().parent.parent / "formats" / "trees"
 _PROJECT = Path(__file__).resolve().parent.parent.parent / "pyproject.toml"
-_LED = re.compile(r"(?:(?:^|; )[^;]*: |(?<=Source: ))see `kilotar\.sinks\.\w+`(?:; |\.|$)")
+_LED = re.compile(r"(?:(?:^|; )[^;]*(?<!Source): |(?<=Source: ))see `kilotar\.sinks\.\w+`(?:; |\.|$)")
 _DISTRIBUTIONS = {"google_crc32c": "google-crc32c", "lance": "pylance"}  # import name to package
 
 
