@@ -12,8 +12,10 @@ import kilotar
 from kilotar.editions.tiny import Tiny, make_tiny
 from kilotar.events import Event, Note
 from kilotar.plan.worlds import ShardSet
+from kilotar.sinks.base import Sink, find_sinks
 from kilotar.store.manifest import OWN_FILES, OWN_MANIFEST, read_manifest, walk_files
 from kilotar.store.workspace import Workspace
+from tests.need import need_module
 from tests.work.wishes import prepare
 
 
@@ -29,6 +31,22 @@ def test_a_folder_of_shards_proves_itself_without_its_root(root: Path, tiny: Tin
     standing = {str(path.relative_to(moved)): path for path in moved.rglob("*") if path.is_file()}
     assert standing.keys() - files.keys() == {OWN_MANIFEST, OWN_FILES}
     assert {path: hashlib.sha256(standing[path].read_bytes()).hexdigest() for path in files} == files
+
+
+@pytest.mark.parametrize("sink", [sink for sink in find_sinks() if sink.ABOUT.shards], ids=lambda sink: sink.ABOUT.name)
+def test_every_format_of_shards_says_numbers_lengths_and_versions_complaint_52(
+    sink: Sink, root: Path, tiny: Tiny
+) -> None:
+    for package in sink.ABOUT.needs:
+        need_module(package)
+    prepare(root, tiny, formats=(sink.ABOUT.name,))
+    manifest = read_manifest(root / sink.ABOUT.folder, OWN_MANIFEST)
+
+    assert manifest is not None
+    assert [(told.split, told.images) for told in manifest.shards] == [("train", 12), ("val", 6)]
+    assert all(told.longest - told.shortest <= 1 and 1 in told.world_sizes for told in manifest.shards)
+    assert [package for package, version in manifest.packages if version] == list(sink.ABOUT.needs)
+    assert manifest.made_by == f"kilotar {kilotar.__version__}"
 
 
 def test_the_manifest_says_what_it_is_made_of(root: Path, tmp_path: Path) -> None:

@@ -174,11 +174,12 @@ def _names(collection: Collection) -> Iterator[str]:
 
 
 def _version(package: str) -> str:
-    """Give the version of an installed package by the name it is imported by; "" where it is not known by that."""
+    """Give the version of an installed package by the name it is imported by; "" where nobody knows it."""
     try:
         return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
+    except importlib.metadata.PackageNotFoundError:  # lance is called pylance where it is installed from
+        names = importlib.metadata.packages_distributions().get(package, ())
+        return next(map(importlib.metadata.version, names), "")
 
 
 def _sorted(findings: Iterable[Finding]) -> tuple[Finding, ...]:
