@@ -17,6 +17,7 @@ from kilotar.model.pixels import PixelWish
 from kilotar.model.report import Report
 from kilotar.sinks.base import find_sinks, pixels_of
 from kilotar.store.manifest import OWN_FILES, OWN_MANIFEST
+from tests.doubles.detections import make_detections
 from tests.need import need_module
 from tests.work.wishes import ALL, flip, prepare, snapshot
 
@@ -209,3 +210,14 @@ def test_where_the_archives_are_gone_the_list_of_a_tree_made_of_them_stands_for_
     assert kinds(kilotar.verify(root / "webdataset")) == {"digest", "bytes"}
     shutil.rmtree(root / ".kilotar" / "exports" / "imagefolder")
     assert proofs(kilotar.verify(root / "webdataset"))[1] == ("images", 20, 0, "edition")
+
+
+def test_an_export_of_a_detection_edition_is_proved_and_turned_without_classes(root: Path, tmp_path: Path) -> None:
+    found = make_detections(tmp_path / "in")
+    wish = {"source": found.folder, "edition": str(found.toml), "unverified": True}
+    kilotar.prepare(root, formats=("webdataset", "imagefolder"), **wish)  # type: ignore[arg-type]
+    report = kilotar.verify(root / "webdataset")
+    assert proofs(report)[1] == ("images", 9, 0, "archives") and not report.problems
+    kilotar.export(tmp_path / "other", "imagefolder", origin=root / "webdataset", edition=str(found.toml))
+    trees = ({p.name: p.read_bytes() for p in place.rglob("*.JPEG")} for place in (root, tmp_path / "other"))
+    assert next(trees) == next(trees)

@@ -54,7 +54,11 @@ def read(folder: Path, edition: Edition) -> Iterator[Row]:
 
 
 def read_files(folder: Path, edition: Edition) -> FileRows:
-    """Give the folders of classes with their rows. Raises as `read`."""
+    """Give the folders of classes with their rows; of a detection edition those of splits. Raises as `read`."""
+    if edition.is_detection:
+        for split in Split:
+            yield str(split), read_images(folder / split, split, "", NO_LABEL)
+        return
     found = {split: class_folders(folder / split, edition) for split in (Split.TRAIN, Split.VAL)}
     labels = rank(wnid for wnids in found.values() for wnid in wnids)
     for split, wnids in found.items():

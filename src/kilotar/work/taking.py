@@ -7,6 +7,7 @@ one kind no more than a hundred in a file are told one by one; nothing but an im
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -60,7 +61,8 @@ class Intake:
 
     def pile(self, row: Row, number: int, data: bytes, sha256: bytes) -> None:
         """Put an image on the pile of its class. Raises MachineError."""
-        key = row.wnid if self.archives[row.split].layout is Layout.TAR_OF_TARS else "all"
+        is_nested = self.archives[row.split].layout is Layout.TAR_OF_TARS
+        key = (row.wnid or _inner_tar(row.name)) if is_nested else "all"
         self.piles[row.split].add(key, number, row.name, data, sha256)
 
     def about(self, split: Split) -> Archive | None:
@@ -77,6 +79,11 @@ class Intake:
     def join(self, split: Split) -> LabelJoin:
         """Give what says which class a name is of."""
         return LabelJoin.of(self.export.edition, self.archives[split])
+
+
+def _inner_tar(name: str) -> str:
+    """Give the stem of an inner tar for an image without a class, of a detection edition: one of a hundred."""
+    return f"n{zlib.crc32(name.encode('ascii')) % 100:08d}"
 
 
 class Taking:
