@@ -21,8 +21,9 @@ READERS = {
     "dali": ("nvidia.dali", "recordio"),
     "streaming": ("streaming", "mds"),
     "litdata": ("litdata", "litdata"),
+    "ffcv": ("ffcv", "ffcv"),
 }
-NOT_INSTALLABLE = {"ffcv", "mxnet"}  # no wheels for a Python of today
+NOT_INSTALLABLE = {"mxnet"}  # no wheels for a Python of today
 
 
 @pytest.mark.parametrize("name", sorted(READERS))
