@@ -77,17 +77,23 @@ def shards_of(sink: Sink, small: Small, options: object, out: OutFolder) -> tupl
     return replace(small.collection, shards=tuple(facts)), tuple(written)
 
 
+def places(sink: Sink, small: Small) -> list[str]:
+    """Give where each image, and then each XML, stands by itself, "" where nowhere; nothing for shards."""
+    if sink.ABOUT.shards:
+        return []
+    images = [sink.place(sample) for sample, _ in small.samples()]
+    return images + [sink.place_annotation(annotation) for annotation in small.annotations]
+
+
 def lay(sink: Sink, small: Small, folder: Path, options: object = None) -> tuple[Written, ...]:
     """Write an output whole: images and XML where the sink places them, or shards, then its side files."""
     folder.mkdir(parents=True, exist_ok=True)
     out = PlainFolder(folder)
     options = sink.Options() if options is None else options
-    for sample, data in small.samples():
-        if path := sink.place(sample):
-            out.publish(path, [data])
-    for annotation in small.annotations:
-        if path := sink.place_annotation(annotation):
-            out.publish(path, [annotation.xml])
+    contents = [data for _, data in small.samples()] + [annotation.xml for annotation in small.annotations]
+    for path, content in zip(places(sink, small), contents, strict=False):
+        if path:
+            out.publish(path, [content])
     collection, written = shards_of(sink, small, options, out)
     return (*written, *sink.finish(collection, out, options))
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from kilotar.errors import LayoutRefused, OutOfMemory
 from kilotar.model.edition import Edition
-from kilotar.model.sample import Sample, Split
+from kilotar.model.sample import Split
 from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, Written
 from kilotar.parse.example import parse_example
 from kilotar.sinks import tfds_layout
@@ -60,16 +60,6 @@ class Options(ShardOptions):
     """
 
     order: str = "official"
-
-
-def place(sample: Sample) -> str:
-    """Give "": images stand in shards."""
-    return ""
-
-
-def place_annotation(annotation: object) -> str:
-    """Give "": TFDS has no boxes in this data set."""
-    return ""
 
 
 def count(split: Split, sizes: Sequence[int], options: Options) -> int:

@@ -119,16 +119,6 @@ def pixels(options: Options) -> Pixels:
     return Pixels(resize="max:500", filter="box", form="mixed", raw_share=share, seed=options.seed)
 
 
-def place(sample: Sample) -> str:
-    """Give "": images stand in one file a split."""
-    return ""
-
-
-def place_annotation(annotation: object) -> str:
-    """Give "": there are no boxes."""
-    return ""
-
-
 def count(split: Split, sizes: Sequence[int], options: Options) -> int:
     """Give 1: a loader reads one file."""
     return 1

@@ -102,16 +102,6 @@ def pixels(options: Options) -> Pixels:
     return Pixels() if options.is_fuel else Pixels(resize=f"crop:{options.size}", filter="bilinear", form="ppm")
 
 
-def place(sample: Sample) -> str:
-    """Give "": images stand in data sets."""
-    return ""
-
-
-def place_annotation(annotation: object) -> str:
-    """Give "": boxes are data sets beside the images."""
-    return ""
-
-
 def count(split: Split, sizes: Sequence[int], options: Options) -> int:
     """Give 1, or what is wished for of train."""
     return options.shards if options.shards and split is Split.TRAIN else 1

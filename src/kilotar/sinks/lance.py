@@ -65,16 +65,6 @@ class Options(ShardOptions):
     """
 
 
-def place(sample: Sample) -> str:
-    """Give "": images stand in data files."""
-    return ""
-
-
-def place_annotation(annotation: object) -> str:
-    """Give "": boxes are a column."""
-    return ""
-
-
 def count(split: Split, sizes: Sequence[int], options: Options) -> int:
     """Give as many data files as make 1 GiB each."""
     if options.shards and split is Split.TRAIN:

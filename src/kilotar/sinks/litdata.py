@@ -62,16 +62,6 @@ class Options(ShardOptions):
     boxes: bool = False  # a training loop that takes two would break
 
 
-def place(sample: Sample) -> str:
-    """Give "": images stand in chunks."""
-    return ""
-
-
-def place_annotation(annotation: object) -> str:
-    """Give "": boxes stand beside their images in the chunks."""
-    return ""
-
-
 def count(split: Split, sizes: Sequence[int], options: Options) -> int:
     """Give as many chunks as make 64 MB each."""
     if options.shards and split is Split.TRAIN:

@@ -87,16 +87,6 @@ OFFICIAL: Callable[[Sample], Any] | None = _by_folder
 _LAYOUTS = tuple(Options(layout=layout) for layout in LAYOUTS)
 
 
-def place(sample: Sample) -> str:
-    """Give "": images stand in databases."""
-    return ""
-
-
-def place_annotation(annotation: object) -> str:
-    """Give "": boxes stand beside their images, or nowhere."""
-    return ""
-
-
 def count(split: Split, sizes: Sequence[int], options: Options) -> int:
     """Give 1, or what is wished for of train."""
     return options.shards if options.shards and split is Split.TRAIN else 1

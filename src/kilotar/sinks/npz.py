@@ -101,16 +101,6 @@ def side_bytes(options: Options) -> int:
     return options.image_bytes * (2 if options.files == "both" else 1) + 106
 
 
-def place(sample: Sample) -> str:
-    """Give "": images stand in arrays."""
-    return ""
-
-
-def place_annotation(annotation: object) -> str:
-    """Give "": there are no boxes here."""
-    return ""
-
-
 def count(split: Split, sizes: Sequence[int], options: Options) -> int:
     """Give the batches of a split."""
     return (options.shards or _BATCHES) if split is Split.TRAIN else 1

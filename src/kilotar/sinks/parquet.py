@@ -64,16 +64,6 @@ class Options(ShardOptions):
     """
 
 
-def place(sample: Sample) -> str:
-    """Give "": images stand in shards."""
-    return ""
-
-
-def place_annotation(annotation: object) -> str:
-    """Give "": boxes are columns of the shards."""
-    return ""
-
-
 def count(split: Split, sizes: Sequence[int], options: Options) -> int:
     """Give as many shards as make 500 MB of images each: 294, 14 and 28 for whole splits."""
     if options.shards and split is Split.TRAIN:

@@ -69,16 +69,6 @@ class Options(ShardOptions):
     boxes: bool = False
 
 
-def place(sample: Sample) -> str:
-    """Give "": images stand in records."""
-    return ""
-
-
-def place_annotation(annotation: object) -> str:
-    """Give "": boxes are labels of the records."""
-    return ""
-
-
 def count(split: Split, sizes: Sequence[int], options: Options) -> int:
     """Give 1, or what is wished for of train."""
     return options.shards if options.shards and split is Split.TRAIN else 1

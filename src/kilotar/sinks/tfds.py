@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from kilotar.model.edition import Edition
-from kilotar.model.sample import Sample, Split
+from kilotar.model.sample import Split
 from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, Written
 from kilotar.sinks import tfds_layout
 from kilotar.sinks.base import ShardOptions, SinkAbout
@@ -45,16 +45,6 @@ class Options(ShardOptions):
     """
 
     order: str = "official"
-
-
-def place(sample: Sample) -> str:
-    """Give "": images stand in shards."""
-    return ""
-
-
-def place_annotation(annotation: object) -> str:
-    """Give "": TFDS has no boxes in this data set."""
-    return ""
 
 
 def count(split: Split, sizes: Sequence[int], options: Options) -> int:

@@ -76,16 +76,6 @@ class Options(ShardOptions):
     idx: bool = True
 
 
-def place(sample: Sample) -> str:
-    """Give "": images stand in shards."""
-    return ""
-
-
-def place_annotation(annotation: object) -> str:
-    """Give "": boxes stand beside their images in the shards."""
-    return ""
-
-
 def count(split: Split, sizes: Sequence[int], options: Options) -> int:
     """Give the number that readers expect, or one for each image where there are fewer images."""
     if options.shards and split is Split.TRAIN:

@@ -84,16 +84,6 @@ def OFFICIAL(sample: Sample) -> int:
     return int.from_bytes(hashlib.md5(f"{split}{sample.name}".encode(), usedforsecurity=False).digest(), "big")
 
 
-def place(sample: Sample) -> str:
-    """Give "": images stand in shards."""
-    return ""
-
-
-def place_annotation(annotation: object) -> str:
-    """Give "": boxes stand beside their images in the shards."""
-    return ""
-
-
 def count(split: Split, sizes: Sequence[int], options: Options) -> int:
     """Give the published number of shards for a whole split; for a part an even one that about keeps their length."""
     usual = _NAMES[split][2]
