@@ -36,6 +36,7 @@ PART_SUFFIX = ".part"
 _TEMPORARY = re.compile(r"\.[0-9a-f]+\.[0-9]+\.part", re.ASCII)
 _OF_LIBRARIES = re.compile(r"\.tmp[0-9A-Za-z]{6}", re.ASCII)  # of Rust's tempfile: Lance writes so, and renames
 _READ_BYTES = 1 << 20
+WRITE_BYTES = 512 << 10  # a write of 2 MiB cost ten times the system time of four smaller ones (measured, 6.18, ext4)
 _JOINED_BYTES = 1 << 18  # stays in the cache of a core between its write and its hash
 _TRY_AGAIN = (errno.EIO, errno.ENOENT)  # ENOENT: where locks are no-ops, another run may sweep our temporary file away
 _run = os.urandom(4).hex()
@@ -44,12 +45,16 @@ _counter = itertools.count()
 
 def write_all(fd: int, data: bytes | memoryview) -> int:
     """Write all of `data`, however short the single writes are; give its length. Raises OSError."""
-    done = os.write(fd, data)
-    if done == len(data):
-        return done
+    size = len(data)
+    if size <= WRITE_BYTES:
+        done = os.write(fd, data)
+        if done == size:
+            return done
+    else:
+        done = 0
     view = memoryview(data)
-    while done < len(view):
-        done += os.write(fd, view[done:])
+    while done < size:
+        done += os.write(fd, view[done : done + WRITE_BYTES])
     return done
 
 
