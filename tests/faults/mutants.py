@@ -74,7 +74,7 @@ def writes_its_manifest_first() -> None:
 def writes_in_place() -> None:
     """Side files grow under their final name."""
 
-    def publish_once(path: Path, chunks: Iterable[bytes | memoryview]) -> Written:
+    def publish_once(path: Path, chunks: Iterable[bytes | memoryview], durable: bool) -> Written:
         digest, size_bytes = hashlib.sha256(), 0
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         for chunk in chunks:
