@@ -13,6 +13,7 @@ import kilotar.work.prepare
 import kilotar.work.verify
 from bench.jobs_rivals import Work, in_threads, shuffled_rows
 from kilotar.events import Event, Proved, ignore
+from kilotar.sinks.base import find_sinks
 from kilotar.sources.local import Proof, find_archives
 
 TRAIN = "ILSVRC2012_img_train.tar"
@@ -25,6 +26,7 @@ def prepare(source: str, edition: str, out: str, jobs: int, sync: bool, known: s
         known: a root whose proof of the same archive is believed; "" for none.
     """
     _make_root(out, known)
+    find_sinks()  # imports are nobody's time
     wish: dict[str, Any] = {"source": Path(source), "edition": edition, "splits": ("train",), "accept_terms": True}
 
     def work() -> dict[str, object]:

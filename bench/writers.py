@@ -24,15 +24,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import kilotar
+import kilotar.work.prepare
 from bench.archives import Source, build
 from bench.harness import HOME, Ground, read_through, say, shuffled
 from bench.harness import Variant as Harnessed
 from bench.record import Record
 from bench.suites import Bench
+from kilotar.sinks.base import find_sinks
 
 RESULTS = HOME / "bench" / "writers.jsonl"
 FORMATS = ("webdataset", "mds", "litdata", "parquet", "array-record", "tfds", "lmdb", "ffcv")
 OWN_ONLY = ("tfrecord", "recordio")  # their official writers cannot be installed, or are not one program
+TIMEOUT_S = 600
 ONE, TWO = "one core", "two cores"
 
 
@@ -50,17 +53,19 @@ def main() -> None:
     words.add_argument("--work", type=Path, default=HOME / ".bench")
     words.add_argument("--rounds", type=int, default=2)
     words.add_argument("--small", action="store_true", help="30 x 300 images instead of 100 x 300")
+    words.add_argument("--without", default="", help="formats to leave out, comma between")
     words.add_argument("--only", default="", help="formats, comma between")
     given = words.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
     source = build(given.work / ("t30" if given.small else "t100"), 30 if given.small else 100, 300)
-    only = set(given.only.split(",")) - {""}
+    only, without = (set(words.split(",")) - {""} for words in (given.only, given.without))
     with Record(RESULTS, given.work, " ".join(["python -m bench.writers", *sys.argv[1:]])) as record:
         bench = Bench(Ground(given.work, 0.0), record, source, source, None, given.rounds)
         known = bench.known(source)
         for number in range(given.rounds):
             for variant in shuffled([*variants(1), *variants(2)], number):
-                if not only or variant.args["name"] in only or variant.job == "limit":
+                name = variant.args["name"]
+                if name not in without and (not only or name in only or variant.job == "limit"):
                     _measure(variant, number, source, known, given.readers, given.work, record)
 
 
@@ -74,15 +79,31 @@ def _measure(
     os.sync()
     name, cores = str(variant.args["name"]), int(str(variant.args["cores"]))
     command = _command(variant.job, name, cores, source, known, readers, out)
-    done = subprocess.run(command, cwd=HOME, capture_output=True, text=True, check=False, preexec_fn=_binder(cores))
+    done = _run(command, cores)
     shutil.rmtree(out, ignore_errors=True)
-    if done.returncode:
-        why = (done.stderr.strip().splitlines() or ["no message"])[-1]
+    if done is None or done.returncode:
+        why = _words(done)
         say(f"{variant.name} left out: {why}")
         record.add("writers", name=variant.name, round=number, why=why[:200])
         return
     figures = json.loads(done.stdout.splitlines()[-1])
     record.add("writers", name=variant.name, round=number, load=os.getloadavg()[0], **figures)
+
+
+def _run(command: list[str | os.PathLike[str]], cores: int) -> subprocess.CompletedProcess[str] | None:
+    """Run a variant; None where it did not end: some writers wait for a worker that died."""
+    try:
+        return subprocess.run(
+            command, cwd=HOME, capture_output=True, text=True, check=False, preexec_fn=_binder(cores), timeout=TIMEOUT_S
+        )
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def _words(done: subprocess.CompletedProcess[str] | None) -> str:
+    if done is None:
+        return f"did not end in {TIMEOUT_S} s"
+    return (done.stderr.strip().splitlines() or ["no message"])[-1]
 
 
 def _command(
@@ -105,6 +126,7 @@ def child(words: list[str]) -> None:
     job, name, cores, folder, edition, known, out = words
     root = Path(out)
     (root / ".kilotar").mkdir(parents=True)
+    find_sinks()  # imports are nobody's time
     before, begun = _cpu_s(), time.monotonic()
     if job == "own":
         shutil.copyfile(Path(known, ".kilotar", "inputs.jsonl"), root / ".kilotar" / "inputs.jsonl")
