@@ -66,7 +66,8 @@ def complete(
         collection = replace(output.sharding.collection, shards=shard_facts(output.sharding, done))
     else:
         collection = _gather(output, survey, gatherer)
-    out = output.out_folder(durable=False)
+    are_many = output.sink.ABOUT.shards  # side files, one a shard: synced together; a tree has a few
+    out = output.out_folder(durable=not are_many)
     side = output.sink.finish(collection, out, output.options)
     paths = {archive.local.name: archive.local.path for archive in survey.archives}
     paths |= output.spool.files(collection) if output.spool else {}
@@ -112,7 +113,8 @@ def complete(
     )
     if _is_alone(output):
         carry_manifest(output.facts, out, manifest)
-    output.sync()
+    if are_many:
+        output.sync()
     write_manifest(output.facts, manifest)
 
 
