@@ -279,7 +279,7 @@ class Rounds:
     def _ready(self) -> None:
         """Give every variant the same footing: the source in the page cache, memory in use once, nothing to write."""
         os.sync()
-        self._ground.touch_memory(2 * self._archive.torrent.table.size_bytes)
+        self._ground.fill_memory()
         read_through(self._archive.file)
 
     def _rest(self) -> None:

@@ -4,8 +4,10 @@ Two traps spoil naive figures, and are kept away here (performance study, sectio
 
 - ext4 steps over inodes that were deleted in the last minute whenever it makes a file. So nothing is deleted between
   the variants of a round; what must go, goes all at once, and the next round waits until the ground has rested.
-- Memory that a virtual machine has not used lately is slow at first touch, since what lies free goes back to the host.
-  So as much as a variant will fill is taken into use as page cache right before it, and freed.
+- Memory that a virtual machine has not used lately is slow at first touch, since what lies free goes back to the host
+  within seconds: the same variant then takes one to five times its system time. So all free memory is taken into use
+  as page cache of an empty file before each variant, and left there: what a variant asks for, the kernel takes from
+  that. (To free it right before the variant was tried: the host was faster than variants of more than a second.)
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ from bench.memory_group import MemoryGroup
 HOME = Path(__file__).resolve().parents[1]
 SAMPLE_S = 0.05
 MARGIN_BYTES = 4 << 30
+_EMPTY_BYTES = 1 << 42  # of the file whose holes fill the page cache; it has no blocks
+_CHUNK_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,8 @@ class Ground:
         self._rest_s = rest_s
         self._must_rest = False
         self._rested_at = 0.0
-        self._sparse = folder / "sparse"
+        self._empty = folder / "empty"
+        self._filled_bytes = 0
         self._used = 0
 
     def fresh(self) -> Path:
@@ -72,6 +77,7 @@ class Ground:
 
     def clear(self) -> None:
         """Delete what the rounds have left, and begin to rest."""
+        self._empty.unlink(missing_ok=True)
         rounds = self.folder / "rounds"
         if rounds.is_dir() and any(rounds.iterdir()):
             say("deleting the trees of the last rounds")
@@ -86,16 +92,23 @@ class Ground:
             self._must_rest = True
             self._rested_at = time.monotonic() + self._rest_s
 
-    def touch_memory(self, size_bytes: int) -> None:
-        """Take so much memory into use as page cache, and free it: what runs next is given it again."""
-        with open(self._sparse, "wb") as file:
-            file.truncate(size_bytes)
-        read_through(self._sparse)
-        drop(self._sparse)
+    def fill_memory(self) -> None:
+        """Take all free memory into use as page cache, and a GiB more, so that the oldest of it is what is given."""
+        buffer = bytearray(_CHUNK_BYTES)
+        with open(self._empty, "a+b", buffering=0) as file:
+            file.truncate(_EMPTY_BYTES)
+            for _ in range(0, _free_memory_bytes() + (1 << 30), _CHUNK_BYTES):
+                os.preadv(file.fileno(), [buffer], self._filled_bytes % _EMPTY_BYTES)
+                self._filled_bytes += _CHUNK_BYTES
 
 
 def say(line: str) -> None:
     print(f"[bench] {time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)
+
+
+def _free_memory_bytes() -> int:
+    facts = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    return int(facts["MemFree"].split()[0]) * 1024
 
 
 def free_bytes(folder: Path) -> int:

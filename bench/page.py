@@ -61,8 +61,8 @@ _METHOD = """\
   returns, *synced* until a `syncfs` behind it returns as well. Imports and the start of the interpreter are not counted
   for any variant; programs that a variant starts are. Ratios are medians of the ratios of each round, with their range.
 - Nothing is deleted between the variants of a round, and after a deletion the bench rests: ext4 steps over recently
-  deleted inodes whenever it makes a file. Before each variant twice the archive's size of memory (4 GB at most) is
-  taken into use and freed: first touch of a virtual machine's memory is slow.
+  deleted inodes whenever it makes a file. Before each variant all free memory is
+  taken into use as page cache: first touch of a virtual machine's memory is slow, and felt most by what is fast.
 - The archives are "published" ones to kilotar: an edition file names their length, digest and counts, as for the real
   ones. Their proof is that of an earlier run, except where a row says that it was taken in the same run; a measurement
   in which an archive "already proved" is proved once more is none, and ends the bench.

@@ -6,6 +6,7 @@ Suites that write no trees stand between those that do, so that the rest after a
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,6 @@ from kilotar.sources.local import identify
 
 JOBS = 2
 GROUP_BYTES = 1 << 30
-MOST_TOUCHED_BYTES = 4 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,8 @@ class Bench:
     ) -> None:
         """Run every variant once, shuffled, on the same footing."""
         for variant in shuffled(variants, number):
-            self.ground.touch_memory(min(2 * source.size_bytes, MOST_TOUCHED_BYTES))
+            os.sync()
+            self.ground.fill_memory()
             (drop if cold else read_through)(source.archive)
             figures = measure(variant, self.ground.folder, group)
             self.record.add(suite, round=number, name=variant.name, **figures)

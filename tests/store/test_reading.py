@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kilotar.errors import ArchiveRefused, MachineError, StorageFailed
-from kilotar.store.reading import ArchiveFile, Window, open_archive
+from kilotar.store.reading import ArchiveFile, Single, Window, open_archive
 
 DATA = random.Random(7).randbytes(50_000)
 
@@ -163,3 +163,14 @@ def test_a_link_to_an_archive_is_followed(tmp_path: Path, path: Path) -> None:
 
     with open_archive(tmp_path / "link.tar") as file:
         assert file.read(0, 4) == DATA[:4]
+
+
+def test_single_pieces_come_in_any_order_in_one_buffer(path: Path) -> None:
+    with open_archive(path) as file:
+        single = Single(file)
+        assert [bytes(single.view(offset, size)) for offset, size in ((500, 7), (3, 900), (900, 1))] == [
+            DATA[500:507],
+            DATA[3:903],
+            DATA[900:901],
+        ]
+        assert single.view(0, 5).obj is single.view(9, 800).obj

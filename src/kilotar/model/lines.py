@@ -14,6 +14,8 @@ __all__ = ["MAX_LINE_CHARS", "MAX_LIST_BYTES", "strict_lines"]
 MAX_LIST_BYTES = 16 << 20
 MAX_LINE_CHARS = 16_384
 _MARKS = {b"\xef\xbb\xbf": "a UTF-8 byte order mark", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+_SPACES = (b" ", b"\t", b"\v", b"\f")
+_LOOSE = (b"\n\n", *(space + b"\n" for space in _SPACES), *(b"\n" + space for space in _SPACES))
 _FIX = "get the file from its publisher again, or save it as plain text with one value a line"
 
 
@@ -45,9 +47,11 @@ def strict_lines(
 
 def _is_plain(data: bytes, lines: list[bytes]) -> bool:
     """Tell whether no line can be at fault, so that only faulty files pay for a look at each line."""
-    if not data.isascii() or b"\r" in data or b"\0" in data:
+    if not data.isascii() or b"\r" in data or b"\0" in data or any(pair in data for pair in _LOOSE):
         return False
-    return all(line and line == line.strip() and len(line) <= MAX_LINE_CHARS for line in lines)
+    if data.startswith((b"\n", *_SPACES)) or data.endswith(_SPACES):
+        return False
+    return max(map(len, lines), default=0) <= MAX_LINE_CHARS
 
 
 def _strict_line(line: bytes, where: str, refused: type[TheirError], encoding: str) -> str:

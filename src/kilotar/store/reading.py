@@ -15,7 +15,7 @@ from types import TracebackType
 
 from kilotar.errors import ArchiveRefused, storage_error
 
-__all__ = ["WINDOW_BYTES", "ArchiveFile", "Wait", "Window", "open_archive"]
+__all__ = ["WINDOW_BYTES", "ArchiveFile", "Single", "Wait", "Window", "open_archive"]
 
 WINDOW_BYTES = 1 << 20  # as good as any warm, 1.5 times a pread per header and image cold (docs/performance.md)
 _COMPARE_BYTES = 1 << 20
@@ -147,6 +147,26 @@ def open_archive(path: Path, *, wait: Wait | None = None) -> ArchiveFile:
         os.close(fd)
         raise ArchiveRefused(f"{path} is no regular file", fix="give the archive as it was downloaded")
     return ArchiveFile(fd, path) if wait is None else _Arriving(fd, path, wait)
+
+
+class Single:
+    """Pieces of a file in any order, each in one reused buffer: memory that is taken anew costs as much as the read.
+
+    Args:
+        file: to be read; the kernel is told nothing, for pieces may lie near each other.
+    """
+
+    def __init__(self, file: ArchiveFile) -> None:
+        self._file = file
+        self._buffer = memoryview(bytearray())
+
+    def view(self, offset: int, size: int) -> memoryview:
+        """Give the bytes `[offset, offset + size)`; they are valid until the next call. Raises as `ArchiveFile.read`."""
+        if size > len(self._buffer):
+            self._buffer = memoryview(bytearray(size))
+        piece = self._buffer[:size]
+        self._file.read_into(offset, piece)
+        return piece
 
 
 class Window:

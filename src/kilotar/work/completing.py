@@ -218,7 +218,8 @@ class _Files:
         if self._output.sharding is not None:
             yield from map(self._shard, self._collection.shards)
         elif self._output.sink.ABOUT.images:
-            yield from map(self._image, (sample for table in self._collection.tables for sample in table))
+            for table in self._collection.tables:
+                yield from map(self._image, table)
         for listing in self._listings:
             yield from read_listing(listing)
         yield from self._side
@@ -232,10 +233,10 @@ class _Files:
 
     def _image(self, sample: Sample) -> Written:
         self.images += 1
-        file = Written(self._output.sink.place(sample), sample.at.size_bytes, sample.sha256.hex())
-        if not stands(f"{self._root}/{file.path}", file.size_bytes):  # a Path would cost more than the look
-            rewrite(self._archives[sample.at.archive], sample, Folder(self._output.folder), file.path)
-        return file
+        path, size_bytes = self._output.sink.place(sample), sample.at.size_bytes
+        if not stands(f"{self._root}/{path}", size_bytes):  # a Path would cost more than the look
+            rewrite(self._archives[sample.at.archive], sample, Folder(self._output.folder), path)
+        return Written(path, size_bytes, sample.sha256.hex())
 
 
 def findings_of(records: Iterable[StepDone]) -> tuple[Finding, ...]:

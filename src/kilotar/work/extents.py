@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from kilotar.model.sample import Extent
-from kilotar.store.reading import ArchiveFile, Window, open_archive
+from kilotar.store.reading import ArchiveFile, Single, Window, open_archive
 
 __all__ = ["Extents"]
 
@@ -44,9 +44,7 @@ class Extents:
         return self._open[at.archive][1](at.offset, at.size_bytes)
 
     def _view(self, file: ArchiveFile, name: str) -> View:
-        if self._stops is not None:
-            return Window(file).limit(self._stops[name]).view
-        return lambda offset, size: memoryview(file.read(offset, size))
+        return Window(file).limit(self._stops[name]).view if self._stops is not None else Single(file).view
 
     def _close(self, name: str) -> None:
         file, _ = self._open.pop(name)
