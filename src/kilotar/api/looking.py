@@ -1,0 +1,131 @@
+"""Looking at what there is: outputs, this machine, editions and formats."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kilotar.api.wish import OnEvent, as_path, place
+from kilotar.events import ignore
+
+if TYPE_CHECKING:
+    from kilotar.model.checkup import Checkup
+    from kilotar.model.edition import Edition, Synset
+    from kilotar.model.report import Report, Status
+    from kilotar.parse.remote import Remote
+    from kilotar.sinks.base import Sink
+    from kilotar.work.dataset import Dataset
+
+__all__ = ["doctor", "edition", "find_classes", "find_sinks", "open", "status", "verify"]
+
+
+def verify(
+    root: Path | Remote | str,
+    *,
+    level: str = "normal",
+    repair: bool = False,
+    against: Path | str | None = None,
+    format_name: str = "",
+    edition: str = "",
+    jobs: int = 0,
+    on_event: OnEvent = ignore,
+) -> Report:
+    """Prove what was prepared under a root, or an export that stands anywhere.
+
+    Args:
+        root:    a root; the folder of an export; or what `place` gives for an address in a store of objects.
+        level:   "quick", "normal" or "deep".
+        repair:  write bad files of a root anew.
+        against: of an export, the root whose archives it is held against; by default the one above it.
+        format_name, edition: of an export that does not say it itself.
+    Raises: LayoutRefused where nothing was prepared; Busy; MachineError; StoreFailed; UsageError for another level,
+        or for what is for roots alone.
+    """
+    where = place(root) if isinstance(root, str) else root
+    if not isinstance(where, Path):
+        only = repair or against is not None or bool(format_name)  # an edition may be set for all commands
+        return _verify_remote(where, level, jobs, on_event, for_folders=only)
+    from kilotar.work import verify as verb
+    from kilotar.work.exported import is_root
+
+    parsed, where, says = verb.parse_level(level), as_path(where), {"format_name": format_name, "edition": edition}
+    if against is None and not format_name and is_root(where):  # which knows its edition
+        return verb.verify(where, level=parsed, repair=repair, jobs=jobs, emit=on_event)
+    from kilotar.work.proving import verify_export
+
+    other = None if against is None else as_path(against)
+    return verify_export(where, level=parsed, repair=repair, against=other, jobs=jobs, emit=on_event, **says)
+
+
+def _verify_remote(remote: Remote, level: str, jobs: int, on_event: OnEvent, *, for_folders: bool) -> Report:
+    from kilotar.errors import UsageError
+    from kilotar.work.verify import parse_level
+    from kilotar.work.verify_remote import verify_remote
+
+    if for_folders:
+        raise UsageError(
+            "--repair, --against and --format are for folders",
+            seen=f"{remote} is an address",
+            fix="an output is repaired by its root: kilotar verify ROOT --repair",
+        )
+    return verify_remote(remote, level=parse_level(level), jobs=jobs, emit=on_event)
+
+
+def status(root: Path | str) -> Status:
+    """Give what is under a root and how far it is. Raises LayoutRefused where nothing was prepared."""
+    from kilotar.work import status as verb
+
+    return verb.status(as_path(root))
+
+
+def open(root: Path | str, split: str, *, format_name: str = "", edition: str = "") -> Dataset:
+    """Open a split of a prepared root, or of an export that stands anywhere, as a sequence of images read in place.
+
+    Args:
+        format_name, edition: of an export that does not say it itself.
+    Raises: LayoutRefused where neither its archive nor a finished tree is there, or the export is none; UsageError for
+        another split.
+    """
+    from kilotar.work.dataset import open_dataset
+
+    return open_dataset(as_path(root), split, format_name, edition)
+
+
+def doctor(
+    root: Path | str | None = None,
+    *,
+    offline: bool = False,
+    trackers: tuple[str, ...] = (),
+    ports: tuple[int, ...] = (0,),
+    allow_private: bool = False,
+    edition: str = "",
+) -> Checkup:
+    """Look at this machine, the disk of `root` and the network, in less than 15 seconds; nothing is changed.
+
+    Raises: UsageError, EditionRefused for an edition that is none.
+    """
+    from kilotar.work import doctor as verb
+
+    where = as_path(root) if root is not None else None
+    return verb.doctor(verb.Inquiry(where, edition, trackers, ports, is_offline=offline, allow_private=allow_private))
+
+
+def edition(name: str = "ilsvrc2012") -> Edition:
+    """Give an edition by its name, or from a TOML file. Raises UsageError, EditionRefused."""
+    from kilotar.editions.load import load_edition
+
+    return load_edition(name)
+
+
+def find_classes(of: Edition, query: str) -> tuple[Synset, ...]:
+    """Give the classes that a word, wnid, label, ilsvrc_id or parent means; see `kilotar.editions.choose`."""
+    from kilotar.editions import choose
+
+    return choose.find_classes(of, query)
+
+
+def find_sinks() -> tuple[Sink, ...]:
+    """Give every format that can be written."""
+    from kilotar.sinks import base
+
+    return base.find_sinks()
