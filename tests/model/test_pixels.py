@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kilotar.errors import UsageError
-from kilotar.model.pixels import AS_PUBLISHED, Geometry, Pixels, PixelWish, parse_resize, plan_geometry
+from kilotar.model.pixels import AS_PUBLISHED, Geometry, Pixels, PixelWish, parse_pixels, parse_resize, plan_geometry
 
 
 @pytest.mark.parametrize(
@@ -94,3 +94,36 @@ def test_a_wish_goes_over_what_the_format_leaves_open_and_not_over_its_size() ->
     assert PixelWish("max:8").over(AS_PUBLISHED, "keep") == Pixels("max:8", odd="keep")
     with pytest.raises(UsageError, match="leave the size open"):
         PixelWish(resize="32").over(own, "")
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        Pixels(),
+        Pixels(odd="convert"),
+        Pixels(resize="max:500", odd="keep"),
+        Pixels(form="ppm", odd="convert"),
+        Pixels("box:9", 1, "box", "convert"),
+        Pixels("max:500", filter="box", odd="keep", form="mixed", raw_share=0.1 + 0.2, seed=7),
+    ],
+)
+def test_what_a_manifest_says_in_words_is_read_back(pixels: Pixels) -> None:
+    assert parse_pixels(pixels.text) == (pixels if pixels.text else Pixels())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "resize=256",
+        "rotate=90",
+        "quality=x odd=keep",
+        "resize=max:9 filter=box quality=90 odd=keep ",
+        "form=mixed:nan:1",
+        "resize=exact:9 filter=box quality=90 form=mixed:2.0:1 odd=keep",
+        "odd=keep",
+        "odd=convert quality=90",
+        "=" * 999,
+    ],
+)
+def test_words_that_nobody_wrote_are_not_read(text: str) -> None:
+    assert parse_pixels(text) is None

@@ -13,7 +13,6 @@ import pytest
 import kilotar
 from kilotar.editions.tiny import Tiny, make_tiny
 from kilotar.errors import LayoutRefused, UsageError
-from kilotar.model.pixels import PixelWish
 from kilotar.model.report import Report
 from kilotar.sinks.base import find_sinks, pixels_of
 from kilotar.store.manifest import OWN_FILES, OWN_MANIFEST
@@ -148,17 +147,6 @@ def test_a_root_still_proves_all_its_outputs(root: Path, tmp_path: Path) -> None
     flip(root / "webdataset" / "imagenet1k-train-0000.tar")
     assert kinds(kilotar.verify(root)) == {"digest"}
     assert json.loads((root / "verify.json").read_bytes())["verb"] == "verify"
-
-
-def test_recoded_images_are_counted_and_all_others_compared(root: Path, tiny: Tiny) -> None:
-    prepare(root, tiny, formats=("webdataset",), pixels=PixelWish(resize="exact:16"))
-    report = kilotar.verify(root / "webdataset")
-    assert not report.problems and proofs(report)[1][3] == "recoded"
-    manifest = root / "webdataset" / OWN_MANIFEST
-    facts = json.loads(manifest.read_bytes())
-    facts["pixels"]["recoded"] -= 1
-    manifest.write_text(json.dumps(facts))
-    assert kinds(kilotar.verify(root / "webdataset")) == {"bytes"}
 
 
 def relist(folder: Path, text: str) -> None:

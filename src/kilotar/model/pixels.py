@@ -27,6 +27,7 @@ __all__ = [
     "Geometry",
     "PixelWish",
     "Pixels",
+    "parse_pixels",
     "parse_resize",
     "plan_geometry",
 ]
@@ -122,6 +123,26 @@ class Pixels:
 
 
 AS_PUBLISHED = Pixels()
+
+
+def parse_pixels(text: str) -> Pixels | None:
+    """Give the value that `Pixels.text` tells of, None where it cannot be read."""
+    words = dict(word.partition("=")[::2] for word in text.split())
+    form, share, seed = (*words.get("form", "jpeg").split(":"), "0", "0")[:3]
+    try:
+        whole = Pixels(
+            words.get("resize", ""),
+            int(words.get("quality", "90")),
+            words.get("filter", "lanczos"),
+            words.get("odd", ""),
+            form,
+            float(share),
+            int(seed),
+        )
+    except (ValueError, UsageError):
+        return None
+    pixels = whole if whole.every else Pixels(odd=whole.odd)
+    return pixels if pixels.text == text else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,8 +127,10 @@ class ProofFact:
         subject: "files" or "images".
         checked, wrong: how many of them.
         by:      of files "sha256" or "sizes" of their list, "no-list" where it has none; of images "archives" (their
-            bytes), "recoded" (the same, but of as many as were written anew the number alone) or "edition" (names,
-            classes and counts of the edition; the bytes are not compared).
+            bytes), "recoded-again" (the same, and those that were written anew were recoded again to the same bytes),
+            "recoded-alike" (some of these to the same picture in other bytes, by other releases), "recoded" (of these
+            the number alone, where nobody knows what was done) or "edition" (names, classes and counts of the
+            edition; the bytes are not compared).
         source:  the root of the archives, or the edition.
     """
 

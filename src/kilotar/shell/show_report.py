@@ -118,6 +118,10 @@ _PROOFS = {
     "sizes": "lengths as in the list of this export; no digest was taken",
     "no-list": "NOT compared: this export has no list of its files",
     "archives": "name, class, label and every byte as in the archives of {source}, each once",
+    "recoded-again": "name, class, label and every byte as in the archives of {source}, each once; those written anew "
+    "were recoded again to the same bytes",
+    "recoded-alike": "name, class, label as in the archives of {source}, each once; those written anew were recoded by "
+    "other releases to the same pictures, NOT the same bytes",
     "recoded": "name, class, label as in the archives of {source}, each once, and bytes of all not written anew",
     "edition": "name, class, label and counts as edition {source} has them; bytes NOT compared (--against ROOT does)",
 }

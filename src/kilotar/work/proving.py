@@ -19,6 +19,7 @@ from pathlib import Path
 
 from kilotar.errors import KilotarError, LayoutRefused, MachineError, MissingExtra, TheirError, UsageError
 from kilotar.events import Emit, Finding, Found, Outcome, RunStarted, ignore
+from kilotar.model.pixels import parse_pixels
 from kilotar.model.report import OutputFact, ProofFact, Report
 from kilotar.model.sample import Split
 from kilotar.model.seams import Row
@@ -27,6 +28,7 @@ from kilotar.work.ending import telling_end
 from kilotar.work.exported import Export, find_export
 from kilotar.work.file_check import CHUNK_FILES, FileCheck, digest, measure
 from kilotar.work.labels import prove_labels
+from kilotar.work.recoded_proof import RecodedProof
 from kilotar.work.spread import spread
 from kilotar.work.truth import EditionTruth, SourceTruth, Truth
 from kilotar.work.verify import Level
@@ -72,7 +74,7 @@ def verify_export(
         check = _Check(export, emit)
         check.files(level, jobs or os.cpu_count() or 1)
         if level is not Level.QUICK:
-            check.images()
+            check.images(jobs or os.cpu_count() or 1)
         return check.report(time.monotonic() - started)
 
 
@@ -122,17 +124,26 @@ class _Check:
         if export.manifest.label_table_sha256 != prove_labels(export.edition).table_sha256:
             self.found(Finding("labels", export.sink.ABOUT.name, f"not those of edition {export.edition.name}"))
 
-    def images(self) -> None:
+    def images(self, jobs: int) -> None:
         """Hold every image against the archives, or against what is known without them."""
         export = self._export
         with ExitStack() as stack:
             truth = self._truth(stack)
-            rows = _Rows(export, truth, self.found)
+            recoded = self._recoded(stack, jobs) if truth.has_bytes else None
+            rows = _Rows(export, truth, recoded, self.found)
             walk_files(export, rows.take, self.found)
             rows.end()
         self._images = rows.images
-        by = "edition" if not truth.has_bytes else "recoded" if rows.recoded else "archives"
+        by = rows.proved_by if truth.has_bytes else "edition"
         self._proofs.append(ProofFact("images", rows.images, rows.wrong, by, truth.name))
+
+    def _recoded(self, stack: ExitStack, jobs: int) -> RecodedProof | None:
+        """Give what proves images that were written anew; None where there are none, or nobody knows how."""
+        manifest = self._export.manifest
+        pixels = parse_pixels(manifest.pixels.done) if manifest and manifest.pixels else None
+        if manifest is None or pixels is None or not (pixels.every or (manifest.pixels and manifest.pixels.odd_images)):
+            return None
+        return RecodedProof(pixels, manifest, stack, jobs, self.found, self._emit)
 
     def _truth(self, stack: ExitStack) -> Truth:
         export = self._export
@@ -200,17 +211,29 @@ def _strangers(folder: Path, ours: set[str]) -> Iterator[str]:
 class _Rows:
     """Takes rows one by one: each known, of its class, with its bytes, and once."""
 
-    def __init__(self, export: Export, truth: Truth, found: Callable[[Finding], None]) -> None:
+    def __init__(
+        self, export: Export, truth: Truth, recoded: RecodedProof | None, found: Callable[[Finding], None]
+    ) -> None:
         self._export = export
         self._truth = truth
+        self._recoded = recoded
         self._found = found
         self._labels: dict[str, int] = {}
         self._counts: Counter[Split] = Counter()
         pixels = export.manifest.pixels if export.manifest else None
-        self._odd = frozenset(pixels.odd_images) if pixels and pixels.done.startswith("odd=") else frozenset()
-        self.recoded = pixels.recoded if pixels else 0
+        self._odd = export.edition.cmyk | export.edition.png
+        self._anew = pixels.recoded if pixels else 0
         self._other = 0
         self.images = self.wrong = 0
+
+    @property
+    def proved_by(self) -> str:
+        """Tell how images were held against those of the archives."""
+        if not self._anew:
+            return "archives"
+        if self._recoded is None:
+            return "recoded"
+        return "recoded-alike" if self._recoded.near else "recoded-again"
 
     def take(self, row: Row, file: str) -> None:
         """Check one row."""
@@ -237,6 +260,8 @@ class _Rows:
         if row.read is None or not expected:
             return None
         try:
+            if self._recode(row, where, expected):
+                return None
             data = row.read()
         except (MissingExtra, MachineError):
             raise
@@ -245,14 +270,23 @@ class _Rows:
         found = hashlib.sha256(data).digest()
         if found == expected:
             return None
-        if self.recoded and (not self._odd or row.name in self._odd):
+        if self._anew and self._recoded is None:  # nobody knows what was done to which
             self._other += 1
             return None
         return Finding("bytes", where, f"sha256 {found.hex()[:16]}..., in the archive {expected.hex()[:16]}...")
 
+    def _recode(self, row: Row, where: str, expected: bytes) -> bool:
+        """Hand an image that may have been written anew to the processes that recode. Raises as `row.read`."""
+        is_odd, at = row.name in self._odd, self._truth.place()
+        if self._recoded is None or at is None or not (self._recoded.pixels.every or is_odd):
+            return False
+        self._recoded.add(row, where, at, expected, is_odd=is_odd)
+        return True
+
     def end(self) -> None:
         """Check what only the whole tells: labels, counts, and which images are missing."""
         export, manifest = self._export, self._export.manifest
+        self._end_recoded()
         every = tuple(synset.wnid for synset in export.edition.classes)
         classes = (manifest.classes or every) if manifest else every
         found = {wnid: label for wnid, label in self._labels.items() if wnid}
@@ -266,12 +300,20 @@ class _Rows:
         if manifest is not None and manifest.images != self.images:
             why = f"{self.images:,} images were read, {manifest.images:,} were written"
             self._found(Finding("count", export.sink.ABOUT.name, why))
-        if self._truth.has_bytes and self._other != self.recoded:
-            why = f"{self._other:,} images have other bytes than in the archive, {self.recoded:,} were written anew"
-            self._found(Finding("bytes", export.sink.ABOUT.name, why))
         is_part = manifest is not None and bool(manifest.images_sha256)
         if not is_part:
             splits = manifest.splits if manifest else tuple(self._counts)
             for finding in self._truth.missing(frozenset(classes), tuple(Split(split) for split in splits)):
                 self.wrong += finding.kind == "missing"
                 self._found(finding)
+
+    def _end_recoded(self) -> None:
+        """Wait for what is still compared, and hold the number of images that were written anew against the list."""
+        other = self._other
+        if self._recoded is not None:
+            self._recoded.end()
+            self.wrong += self._recoded.wrong
+            other = self._anew if self._recoded.wrong else self._recoded.made
+        if self._truth.has_bytes and other != self._anew:
+            why = f"{other:,} images have other bytes than in the archive, {self._anew:,} were written anew"
+            self._found(Finding("bytes", self._export.sink.ABOUT.name, why))

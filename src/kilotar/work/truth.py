@@ -9,14 +9,16 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from kilotar.errors import LayoutRefused
 from kilotar.events import Finding
 from kilotar.model.edition import Edition
-from kilotar.model.sample import NO_LABEL, Split
+from kilotar.model.sample import NO_LABEL, Extent, Sample, Split
 from kilotar.model.seams import Written
 from kilotar.model.table import Part, RowsBuilder, SampleTable
 from kilotar.store.journal import read_journal
@@ -25,6 +27,7 @@ from kilotar.store.workspace import InputRecord, Workspace
 from kilotar.work.gathering import Gatherer
 from kilotar.work.inputs import image_archives
 from kilotar.work.labels import LabelJoin
+from kilotar.work.output import Output
 from kilotar.work.outputs import begun_outputs
 from kilotar.work.reopen import survey_again
 
@@ -50,6 +53,10 @@ class Truth(Protocol):
 
     def meet(self, split: Split, name: str) -> str | None:
         """Give the class of an image that is met, "" for none, None where there is no such image."""
+        ...
+
+    def place(self) -> Extent | None:
+        """Give where the bytes of the image met last are, `archive` being a path; None where that is not known."""
         ...
 
     def missing(self, classes: frozenset[str], splits: tuple[Split, ...]) -> Iterator[Finding]:
@@ -89,12 +96,15 @@ class SourceTruth:
     Args:
         tables: with digests.
         name:   of the root.
+        locate: gives where an image is, `archive` being a path.
     """
 
     has_bytes = True
 
-    def __init__(self, tables: tuple[SampleTable, ...], name: str) -> None:
+    def __init__(self, tables: tuple[SampleTable, ...], name: str, locate: Callable[[Sample], Extent]) -> None:
         self._tables = {table.split: _Table(table) for table in tables}
+        self._locate = locate
+        self._met: tuple[Part, int, Split] | None = None
         self.name = name
         self.met_twice = False
         self.sha256 = b""
@@ -110,7 +120,9 @@ class SourceTruth:
         known = {record.name for record in read_journal(root.inputs, InputRecord)}
         splits = splits or tuple(s for s in Split if known & {a.name for a in image_archives(edition, (s,))})
         surveyed = stack.enter_context(survey_again(root, edition, splits=splits, proved=True))
-        return cls(Gatherer(surveyed).gather(True).tables, str(root.root))
+        paths = {archive.local.name: str(archive.local.path) for archive in surveyed.archives}
+        locate = partial(_in_archive, paths)
+        return cls(Gatherer(surveyed).gather(True).tables, str(root.root), locate)
 
     @classmethod
     def of_tree(cls, root: Workspace, edition: Edition, splits: tuple[str, ...]) -> SourceTruth | None:
@@ -128,7 +140,8 @@ class SourceTruth:
             if is_part or (manifest.pixels is not None and manifest.pixels.recoded):
                 continue
             tables = _tables_of(walk_files(output.facts, manifest), edition)
-            return cls(tuple(table for table in tables if not splits or table.split in splits), str(root.root))
+            wanted = tuple(table for table in tables if not splits or table.split in splits)
+            return cls(wanted, str(root.root), partial(_in_tree, output))
         return None
 
     def meet(self, split: Split, name: str) -> str | None:
@@ -139,7 +152,14 @@ class SourceTruth:
         part, row = table.table.locate(place)
         self.met_twice, table.met[place] = bool(table.met[place]), 1
         self.sha256 = part.rows.digest(row)
+        self._met = part, row, split
         return part.wnid(row)
+
+    def place(self) -> Extent | None:
+        if self._met is None:
+            return None
+        part, row, split = self._met
+        return self._locate(part.sample(row, split))
 
     def missing(self, classes: frozenset[str], splits: tuple[Split, ...]) -> Iterator[Finding]:
         for split in splits:
@@ -150,6 +170,14 @@ class SourceTruth:
                 part, row = table.table.locate(place)
                 if not part.wnid(row) or part.wnid(row) in classes:
                     yield Finding("missing", f"{split}/{part.rows.name(row)}", "it is in the archive")
+
+
+def _in_archive(paths: Mapping[str, str], sample: Sample) -> Extent:
+    return replace(sample.at, archive=paths[sample.at.archive])
+
+
+def _in_tree(tree: Output, sample: Sample) -> Extent:
+    return replace(sample.at, archive=str(tree.path_of(sample)))
 
 
 def _tables_of(files: Iterable[Written], edition: Edition) -> tuple[SampleTable, ...]:
@@ -192,6 +220,9 @@ class EditionTruth:
         seen.add(key)
         self._counts[split, joined[0]] += 1
         return joined[0]
+
+    def place(self) -> Extent | None:
+        return None
 
     def missing(self, classes: frozenset[str], splits: tuple[Split, ...]) -> Iterator[Finding]:
         for (split, wnid), expected in sorted(self._expected(classes, splits).items()):
