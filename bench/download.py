@@ -162,7 +162,7 @@ def fetch_transmission(archive: Archive, url: str, out: Path) -> Callable[[], ob
 def check_ours(archive: Archive, url: str, out: Path) -> Callable[[], object]:
     """Read a whole archive again, as at the start of a run whose bitmap is not believed."""
     from kilotar.exec.threads import map_in_order
-    from kilotar.work.transfer import CHECK_THREADS
+    from kilotar.work.rehash import CHECK_THREADS
 
     os.link(archive.file, out / (archive.file.name + ".part"))
     pieces = open_pieces(out, archive.file.name, out / "state", archive.torrent.table)
@@ -179,7 +179,7 @@ def check_ours(archive: Archive, url: str, out: Path) -> Callable[[], object]:
 
 def check_sha1sum(archive: Archive, url: str, out: Path) -> Callable[[], object]:
     """Let sha1sum read as much, on as many cores: a part of the archive each."""
-    from kilotar.work.transfer import CHECK_THREADS
+    from kilotar.work.rehash import CHECK_THREADS
 
     parts = [archive.folder / f"part-{number}-of-{CHECK_THREADS}" for number in range(CHECK_THREADS)]
     size_bytes = archive.torrent.table.size_bytes

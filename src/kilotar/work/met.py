@@ -1,4 +1,4 @@
-"""Who was met on the way to an archive's bytes, in words: the evidence for a person whose download ended in nothing.
+"""Who was met on the way to an archive's bytes, in words: for a person who waits, or whose download ended in nothing.
 
 Rules guarded: what one client met is not forgotten when the next is tried; an address is named with its own words.
 """
@@ -11,7 +11,7 @@ from kilotar.plan.ladder import seen
 from kilotar.store.pieces import PieceFile
 from kilotar.work.fleet import Ways
 
-__all__ = ["Met", "given_up"]
+__all__ = ["Met", "given_up", "waiting"]
 
 MOST_NAMED = 3
 
@@ -62,4 +62,16 @@ def given_up(why: str, pieces: PieceFile, ways: Ways, met: Met) -> NetworkError:
         f"no way to the bytes of {name}",
         seen=f"{why}: {met}",
         fix=f"kilotar doctor shows the broken link; --from http, --proxy, --torrent are other ways; {kept}",
+    )
+
+
+def waiting(swarm: SwarmFacts | None, http: tuple[HttpFacts, ...]) -> str:
+    """Say in a few words what is waited for while no byte comes."""
+    if swarm is None:
+        asked = [one for one in http if one.requests]
+        return f"asking {asked[0].url}" if asked else "starting"
+    answered = sum(tracker.answered for tracker in swarm.trackers)
+    return (
+        f"finding peers: {answered} of {len(swarm.trackers)} trackers answered, {swarm.peers_known} peers known, "
+        f"{swarm.peers} connected, {swarm.age_s:.0f} s"
     )

@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterable
 
 from kilotar.errors import DiskFull, KilotarError, StorageFailed
 from kilotar.events import Emit, Progress, Trouble
-from kilotar.exec.threads import map_in_order
 from kilotar.model.fetching import HttpFacts, SwarmFacts
 from kilotar.model.ranges import ByteRange, Ranges
 from kilotar.plan.ladder import Diagnose, FinishTail, GiveUp, Ladder, Move, UseHttp, UseProfile
@@ -26,15 +25,16 @@ from kilotar.plan.share import Share
 from kilotar.store.pieces import PieceFile
 from kilotar.work.fleet import Fleet, Ways
 from kilotar.work.intact import refuse_changed
-from kilotar.work.met import Met, given_up
+from kilotar.work.met import Met, given_up, waiting
 from kilotar.work.meter import Meter
+from kilotar.work.rehash import Recheck
 from kilotar.work.room import MAKE_ROOM, Room
+from kilotar.work.wants import Wants
 
 __all__ = ["Cancelled", "Transfer"]
 
 TICK_S = 0.2
 SHARE_REST = 20.0  # times as long as a look at 70,000 pieces takes, until the next: at most a twentieth of a core
-CHECK_THREADS = 2  # more are no faster: 2 GB/s of hashes are above what disks give
 
 Landed = Callable[[int, int], None]
 
@@ -60,16 +60,14 @@ class Transfer:
         self.pieces = pieces
         self._ways, self._ladder, self._emit, self._clock = ways, ladder, emit, clock
         self._turn = threading.Condition()
-        self._wanted: list[range] = []
-        self._urgent: tuple[int, ...] = ()
-        self._is_all_wanted = False
+        self._wants = Wants(pieces)
         self._arrived: list[int] = []
         self._over = False
         self._error: KilotarError | None = None
         self._fleet = Fleet(pieces, ways, self._told)
         self._share = Share(pieces.table.piece_bytes)
         self._is_stale = True
-        self._checker: threading.Thread | None = None
+        self._recheck = Recheck(pieces, lambda: self._over, self._checked)
         self._room = Room(pieces)
         self._share_s = -1.0
         self._met = Met()
@@ -86,22 +84,21 @@ class Transfer:
     def want(self, start: int, stop: int) -> None:
         """Want the bytes `[start, stop)`, after what was wanted before."""
         with self._turn:
-            self._wanted.append(self.pieces.table.touching(start, stop))
+            self._wants.add(start, stop)
             self._is_stale = True
             self._turn.notify_all()
 
     def hurry(self, pieces: Iterable[int]) -> None:
         """Want single pieces before all else."""
         with self._turn:
-            self._urgent = tuple(piece for piece in pieces if not self.pieces.has(piece))
-            self._wanted += [range(piece, piece + 1) for piece in self._urgent]
+            self._wants.hurry(pieces)
             self._is_stale = True
             self._turn.notify_all()
 
     def close_wants(self) -> None:
         """Say that nothing more will be wanted: with the last piece the transfer ends."""
         with self._turn:
-            self._is_all_wanted = True
+            self._wants.is_all = True
             self._turn.notify_all()
 
     def wait_for(self, start: int, stop: int) -> None:
@@ -129,8 +126,7 @@ class Transfer:
         for part in self.pieces.landed():
             on_landed(part.start, part.stop)
         self.pieces.suspect_data()
-        self._checker = threading.Thread(target=self._check_disk, name="kilotar recheck", daemon=True)
-        self._checker.start()
+        self._recheck.start()
         try:
             while not self._turn_once(on_landed):
                 with self._turn:
@@ -139,7 +135,7 @@ class Transfer:
         finally:
             self.cancel()
             self._fleet.close()
-            self._checker.join()
+            self._recheck.join()
             self._tell_landed(on_landed)
             if not self.pieces.is_saved:
                 self._save()
@@ -173,25 +169,12 @@ class Transfer:
 
     def _is_done(self) -> bool:
         with self._turn:
-            is_checking = self._checker is not None and self._checker.is_alive()
-            return self._is_all_wanted and not is_checking and self._has_all()
-
-    def _has_all(self) -> bool:
-        """Tell whether all that is wanted is proved: asked for every piece, so that nothing is listed here."""
-        table = self.pieces.table
-        return all(self.pieces.covers(table.start(run.start), table.stop(run.stop - 1)) for run in self._wanted if run)
-
-    def _missing(self) -> list[int]:
-        """Give the wanted pieces that are to be fetched, once each, in the order in which they were wanted."""
-        table = self.pieces.table
-        runs = (self.pieces.missing(table.start(run.start), table.stop(run.stop - 1)) for run in self._wanted if run)
-        return list(dict.fromkeys(piece for run in runs for piece in run))
+            return self._wants.is_all and not self._recheck.is_running and self._wants.are_proved()
 
     def _note(self, piece: int, source: str) -> None:
         with self._turn:
             self._arrived.append(piece)
-            if piece in self._urgent:
-                self._urgent = tuple(other for other in self._urgent if other != piece)
+            self._wants.got(piece)
             self._turn.notify_all()
 
     # Sources
@@ -204,7 +187,7 @@ class Transfer:
             is_stale, self._is_stale = self._is_stale or is_changed, False
             if not is_stale and (not servers or now_s < self._share_s):
                 return
-            urgent, missing = self._urgent, self._missing()
+            urgent, missing = self._wants.urgent, self._wants.missing()
         swarm = self._fleet.swarm(now_s)
         if is_stale or (missing and self._share.is_low(missing)):
             self._fleet.want(self._share.divide(missing, urgent, swarm, self._fleet.bringers(servers)))
@@ -220,7 +203,7 @@ class Transfer:
             return  # nobody knows yet what is wanted, or it is all there
         swarm, http = self._fleet.facts()
         self._met.see(swarm, http)
-        known = wanted if self._is_all_wanted else 0
+        known = wanted if self._wants.is_all else 0
         moves = self._ladder.on(now_s, verified, swarm, http, wanted_bytes=known)
         is_over = any(isinstance(move, GiveUp) for move in moves)
         for move in moves:
@@ -269,31 +252,19 @@ class Transfer:
             if not self._room.is_missing:
                 self._told(Trouble("disk-full", self.pieces.table.name, str(error), MAKE_ROOM))
 
-    def _check_disk(self) -> None:
-        """Read what may be on the disk already: what a killed run wrote, or somebody touched since."""
-        try:
-            for _ in map_in_order(self._check_one, self.pieces.suspects, CHECK_THREADS):
-                if self._over:
-                    return
-        except KilotarError as error:
-            self._error = error
-        finally:
-            with self._turn:
-                self._is_stale = True
-                self._turn.notify_all()
-
-    def _check_one(self, piece: int) -> None:
-        if not self._over:
-            self.pieces.recheck(piece)
+    def _checked(self, error: KilotarError | None) -> None:
+        with self._turn:
+            self._error = error or self._error
+            self._is_stale = True
+            self._turn.notify_all()
 
     # Numbers
 
     def _amounts(self) -> tuple[int, int]:
         """Give verified and wanted bytes of what is wanted, by whole pieces."""
-        table = self.pieces.table
         with self._turn:
-            runs = Ranges.of(ByteRange(table.start(run.start), table.stop(run.stop - 1)) for run in self._wanted if run)
-        return sum(self.pieces.landed_bytes(part.start, part.stop) for part in runs), runs.size_bytes
+            wanted = self._wants.ranges()
+        return sum(self.pieces.landed_bytes(part.start, part.stop) for part in wanted), wanted.size_bytes
 
     def _progress(self) -> None:
         verified, wanted = self._amounts()
@@ -316,15 +287,6 @@ class Transfer:
         )
 
     def _stage(self, swarm: SwarmFacts | None, http: tuple[HttpFacts, ...], rate: float) -> str:
-        if self._checker is not None and self._checker.is_alive() and not rate:
+        if self._recheck.is_running and not rate:
             return "checking what is there"
-        if rate:
-            return "downloading"
-        if swarm is None:
-            asked = [one for one in http if one.requests]
-            return f"asking {asked[0].url}" if asked else "starting"
-        answered = sum(tracker.answered for tracker in swarm.trackers)
-        return (
-            f"finding peers: {answered} of {len(swarm.trackers)} trackers answered, {swarm.peers_known} peers known, "
-            f"{swarm.peers} connected, {swarm.age_s:.0f} s"
-        )
+        return "downloading" if rate else waiting(swarm, http)
