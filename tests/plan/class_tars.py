@@ -9,7 +9,8 @@ from kilotar.events import Finding
 from kilotar.model.edition import Archive, ArchiveRole, Layout, Strictness, Synset
 from kilotar.model.pieces import PieceTable
 from kilotar.model.positions import Position, Positions
-from kilotar.plan.locate import Done, Located, Locator, Probe, Refused
+from kilotar.plan.locate import Locator
+from kilotar.plan.locate_steps import Done, Located, Probe, Refused
 from tests.doubles.tars import END, header, member, padded, tar
 
 MOST_ROUNDS = 3000

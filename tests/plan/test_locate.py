@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from kilotar.model.pieces import PieceTable
 from kilotar.model.positions import Position, Positions
 from kilotar.plan import hunt
-from kilotar.plan.locate import Locator, Probe
+from kilotar.plan.locate import Locator
+from kilotar.plan.locate_steps import Probe
 from tests.doubles.tars import END, header
 from tests.plan.class_tars import (
     Outcome,

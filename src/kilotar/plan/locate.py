@@ -19,7 +19,6 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from kilotar.events import Finding
 from kilotar.model.edition import Archive, Synset
@@ -28,45 +27,14 @@ from kilotar.model.positions import Position, Positions
 from kilotar.parse.glimpse import Glimpser, Mark
 from kilotar.parse.tar_header import BLOCK
 from kilotar.plan.hunt import Hunt
+from kilotar.plan.locate_steps import Done, Located, Probe, Refused, Step
 from kilotar.plan.outer import Contradiction, End, Missing, OuterHeaders
 from kilotar.plan.sightings import Sightings
 from kilotar.plan.walk import Walk
 
-__all__ = ["Done", "Located", "Locator", "Probe", "Refused", "Step"]
+__all__ = ["Locator"]
 
 _CHAIN = 4  # so many class tars are stepped over rather than searched past: a search costs about as many pieces
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """Pieces to be handed to `Locator.on`, in any order; `next` may be called before all are there."""
-
-    pieces: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Located:
-    """Where the tar of a wanted class lies; told once, after both ends were read."""
-
-    position: Position
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """Every wanted class was located, or told to be missing. `positions` is all that is known now."""
-
-    positions: Positions
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The archive cannot be searched, and must be fetched whole; `seen` is the evidence."""
-
-    why: str
-    seen: str = ""
-
-
-Step = Probe | Located | Finding | Done | Refused
 
 
 class Locator:

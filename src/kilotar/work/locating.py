@@ -11,7 +11,8 @@ from collections.abc import Callable
 from kilotar.errors import ArchiveRefused
 from kilotar.events import Finding
 from kilotar.model.positions import Position, Positions
-from kilotar.plan.locate import Done, Located, Locator, Probe, Refused
+from kilotar.plan.locate import Locator
+from kilotar.plan.locate_steps import Done, Located, Probe, Refused
 
 __all__ = ["locate"]
 
