@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kilotar.errors import LayoutRefused
 from kilotar.parse.example import parse_example
-from kilotar.sinks.example import example, floats, ints, padding, text, wide_int
+from kilotar.sinks.example import example, example_bytes, features_bytes, floats, ints, padding, text, wide_int
 
 
 def test_a_record_is_these_bytes() -> None:
@@ -41,6 +41,7 @@ def test_what_is_written_is_read(
     features.pop(name, None)
     image = bytes(size_bytes)
     data = b"".join(example(features, name, image))
+    assert example_bytes(features_bytes(features), name, size_bytes) == len(data)
     found = parse_example(data)
     assert set(found.lists) == {*features, name}
     span = found.span(name)

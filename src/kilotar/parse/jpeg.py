@@ -10,6 +10,7 @@ Source of the marker codes: ITU-T T.81 table B.1; of the Adobe segment: Adobe TN
 from __future__ import annotations
 
 import re
+import struct
 from dataclasses import dataclass
 
 __all__ = ["EndFacts", "JpegFacts", "JpegRefused", "probe_jpeg", "walk_scans"]
@@ -20,6 +21,8 @@ SOI, EOI, SOS, DNL = 0xD8, 0xD9, 0xDA, 0xDC
 _HUFFMAN = {0xC0: False, 0xC1: False, 0xC2: True}  # baseline, extended, progressive
 _NO_FRAME = {0xC4, 0xC8, 0xCC}  # DHT, JPG, DAC lie between the codes of frames
 _BETWEEN_SCANS = {0xC4, 0xDB, 0xDC, 0xDD, 0xFE, *range(0xE0, 0xF0)}  # DHT DQT DNL DRI COM APPn
+_SEGMENT = struct.Struct(">BBH").unpack_from
+_STEPPED_OVER = frozenset(range(0xC0, 0xFF)) - frozenset(range(0xD0, EOI + 1))
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # in entropy-coded data FF is followed by 00 or RSTn alone
 _OTHERS = (
     (b"\x89PNG\r\n\x1a\n", "a PNG"),
@@ -122,6 +125,10 @@ def _begun(frame: JpegFacts | None, adobe: int, offset: int) -> JpegFacts | Jpeg
 
 def _segment(data: bytes, offset: int) -> tuple[int, int, int] | JpegRefused:
     """Give (marker, begin of the body, end of the segment) of the segment at `offset`."""
+    if len(data) >= offset + 4:  # one look for the usual one; what follows says what is wrong, or steps over fill bytes
+        lead, marker, length = _SEGMENT(data, offset)
+        if lead == 0xFF and marker in _STEPPED_OVER and 2 <= length <= len(data) - offset - 2:
+            return marker, offset + 4, offset + 2 + length
     at = offset
     if data[at : at + 1] not in (b"\xff", b""):
         return JpegRefused("damaged", f"byte {data[at]:#04x} where a marker must be", at)

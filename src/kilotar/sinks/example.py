@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
-__all__ = ["example", "example_bytes", "floats", "ints", "padding", "text", "varint", "wide_int"]
+__all__ = ["example", "example_bytes", "features_bytes", "floats", "ints", "padding", "text", "varint", "wide_int"]
 
 _PADDING = 15  # a field that Example has not, and that every reader passes over
 
@@ -27,16 +27,30 @@ def example(features: Mapping[str, bytes], name: str, image: bytes) -> list[byte
     return [head, image, after]
 
 
-def example_bytes(features: Mapping[str, bytes], name: str, image_bytes: int) -> int:
-    """Give the length of a record without having its image."""
-    head, after = _around(features, name, image_bytes)
-    return len(head) + image_bytes + len(after)
+def example_bytes(beside_bytes: int, name: str, image_bytes: int) -> int:
+    """Give the length of a record without having it.
+
+    Args:
+        beside_bytes: of all features but the image, by `features_bytes`.
+        name:         of the feature that the image is.
+        image_bytes:  of the image.
+    """
+    size_bytes = image_bytes
+    for beside in (0, 0, 0, len(name) + _begin_bytes(len(name)), beside_bytes):
+        size_bytes += beside
+        size_bytes += _begin_bytes(size_bytes)
+    return size_bytes
+
+
+def features_bytes(features: Mapping[str, bytes]) -> int:
+    """Give the length that features take in a record."""
+    return sum(len(_entry(name, feature)) for name, feature in features.items())
 
 
 def _around(features: Mapping[str, bytes], name: str, size_bytes: int) -> tuple[bytes, bytes]:
     """Give what stands before and behind the image in its record."""
-    before = b"".join(_entry(other, features[other]) for other in sorted(features) if other < name)
-    after = b"".join(_entry(other, features[other]) for other in sorted(features) if other > name)
+    before = b"".join([_entry(other, features[other]) for other in sorted(features) if other < name])
+    after = b"".join([_entry(other, features[other]) for other in sorted(features) if other > name])
     head = b""
     for number in (1, 1, 2):  # bytes of a list, list of a feature, value of an entry
         head = _begin(number, len(head) + size_bytes) + head
@@ -90,6 +104,10 @@ def _wrap(number: int, content: bytes) -> bytes:
 
 def _begin(number: int, size_bytes: int) -> bytes:
     return bytes((number << 3 | 2, size_bytes)) if size_bytes < 0x80 else bytes((number << 3 | 2,)) + varint(size_bytes)
+
+
+def _begin_bytes(size_bytes: int) -> int:
+    return 2 if size_bytes < 0x80 else 1 + -(-size_bytes.bit_length() // 7)
 
 
 def varint(value: int) -> bytes:

@@ -27,6 +27,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from kilotar.errors import LayoutRefused
@@ -37,7 +38,7 @@ from kilotar.parse.example import parse_example
 from kilotar.parse.jpeg import JpegFacts, probe_jpeg
 from kilotar.parse.png import probe_png
 from kilotar.sinks.base import ShardOptions, SinkAbout
-from kilotar.sinks.example import example, example_bytes, floats, ints, padding, text, wide_int
+from kilotar.sinks.example import example, example_bytes, features_bytes, floats, ints, padding, text, wide_int
 from kilotar.sinks.reading import FileRows, refusing, row_at
 from kilotar.sinks.tfrecord_frames import FRAME_BYTES, frame, read_frames
 from kilotar.sinks.trees import file_names
@@ -98,7 +99,14 @@ def _record(sample: Sample, label: int, data: bytes, edition: Edition) -> list[b
     width, height = _size(data)
     wanted = _own(sample)
     boxes = [sides for box in wanted if (sides := _scaled(box, width, height))]
-    record = example(_features(sample, label, edition, (width, height), boxes), _IMAGE, data)
+    features = {
+        **_class_features(*_class_facts(sample, label, edition)),
+        "image/filename": text(sample.name),
+        "image/width": wide_int(width),
+        "image/height": wide_int(height),
+        **_box_features(label, boxes),
+    }
+    record = example(features, _IMAGE, data)
     if len(boxes) < len(wanted):
         record.append(padding(_record_bytes(sample, label, edition) - sum(map(len, record))))
     return record
@@ -106,8 +114,22 @@ def _record(sample: Sample, label: int, data: bytes, edition: Edition) -> list[b
 
 def _record_bytes(sample: Sample, label: int, edition: Edition) -> int:
     """Give the length of a record, without having its image."""
-    boxes = [(0.0, 0.0, 1.0, 1.0)] * len(_own(sample))
-    return example_bytes(_features(sample, label, edition, (0, 0), boxes), _IMAGE, sample.at.size_bytes)
+    beside_bytes = _beside_bytes(len(sample.name), len(_own(sample)), *_class_facts(sample, label, edition))
+    return example_bytes(beside_bytes, _IMAGE, sample.at.size_bytes)
+
+
+@lru_cache(maxsize=1 << 14)
+def _beside_bytes(name_chars: int, boxes: int, label: int, *facts: str) -> int:
+    """Give the length of every feature but the image, which few samples have alone."""
+    return features_bytes(
+        {
+            **_class_features(label, *facts),
+            "image/filename": text("n" * name_chars),
+            "image/width": wide_int(0),
+            "image/height": wide_int(0),
+            **_box_features(label, [(0.0, 0.0, 1.0, 1.0)] * boxes),
+        }
+    )
 
 
 def _size(data: bytes) -> tuple[int, int]:
@@ -138,29 +160,39 @@ def _scaled(box: Box, width: int, height: int) -> _Sides | None:
     return (left, top, right, bottom) if left < right and top < bottom else None
 
 
-def _features(
-    sample: Sample,
-    label: int,
-    edition: Edition,
-    size: tuple[int, int],
-    boxes: Sequence[_Sides],
-) -> Mapping[str, bytes]:
-    """Give every feature but the image."""
-    from_one = label + 1 if label != NO_LABEL else NO_LABEL
-    is_cmyk, is_png = sample.name in edition.cmyk, sample.name in edition.png
+def _class_facts(sample: Sample, label: int, edition: Edition) -> tuple[int, str, str, str, str]:
+    """Give what most images of a class share: label, wnid, words, colour space and format."""
+    words = edition.by_wnid[sample.wnid].words if sample.wnid else ""
+    colours = "CMYK" if sample.name in edition.cmyk else "RGB"
+    return label, sample.wnid, words, colours, "PNG" if sample.name in edition.png else "JPEG"
+
+
+@lru_cache(maxsize=4096)
+def _class_features(label: int, wnid: str, words: str, colours: str, form: str) -> Mapping[str, bytes]:
     return {
-        "image/width": wide_int(size[0]),
-        "image/height": wide_int(size[1]),
-        "image/channels": ints([4 if is_cmyk else 3]),
-        "image/colorspace": text("CMYK" if is_cmyk else "RGB"),
-        "image/format": text("PNG" if is_png else "JPEG"),
-        "image/filename": text(sample.name),
-        "image/class/label": ints([from_one]),
-        "image/class/synset": text(sample.wnid),
-        "image/class/text": text(edition.by_wnid[sample.wnid].words if sample.wnid else ""),
-        "image/object/bbox/label": ints([from_one] * len(boxes)),
+        "image/channels": ints([4 if colours == "CMYK" else 3]),
+        "image/colorspace": text(colours),
+        "image/format": text(form),
+        "image/class/label": ints([_from_one(label)]),
+        "image/class/synset": text(wnid),
+        "image/class/text": text(words),
+    }
+
+
+def _box_features(label: int, boxes: Sequence[_Sides]) -> Mapping[str, bytes]:
+    if not boxes:
+        return _NO_BOXES
+    return {
+        "image/object/bbox/label": ints([_from_one(label)] * len(boxes)),
         **{f"image/object/bbox/{side}": floats([box[at] for box in boxes]) for at, side in enumerate(_SIDES)},
     }
+
+
+_NO_BOXES = {"image/object/bbox/label": ints([]), **{f"image/object/bbox/{side}": floats([]) for side in _SIDES}}
+
+
+def _from_one(label: int) -> int:
+    return label + 1 if label != NO_LABEL else NO_LABEL
 
 
 def finish(collection: Collection, out: OutFolder, options: Options) -> tuple[Written, ...]:

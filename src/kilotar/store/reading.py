@@ -161,7 +161,7 @@ class Single:
         self._buffer = memoryview(bytearray())
 
     def view(self, offset: int, size: int) -> memoryview:
-        """Give the bytes `[offset, offset + size)`; they are valid until the next call. Raises as `ArchiveFile.read`."""
+        """Give the bytes `[offset, offset + size)`, valid until the next call. Raises as `ArchiveFile.read`."""
         if size > len(self._buffer):
             self._buffer = memoryview(bytearray(size))
         piece = self._buffer[:size]
