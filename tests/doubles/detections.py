@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Detections", "make_detections"]
+__all__ = ["Detections", "make_detections", "make_packed", "packed_files", "packed_toml"]
 
 CLASSES = ("n02084071", "n02121808", "n02672831")  # dog, domestic cat, accordion
 Drawn = Mapping[str, tuple[tuple[str, int, int, int, int], ...]]
@@ -70,6 +70,60 @@ layout = "tar.gz"
 """
 
 
+PACKED_TOML = r"""
+name = "tiny-packed-det"
+is_detection = true
+counts = { train = 7, val = 2 }
+
+[[archives]]
+name = "PACKED_DET.tar.gz"
+role = "packed"
+layout = "tar.gz"
+lists = 'ILSVRC(?:2015)?/ImageSets/DET/(?P<split>train|val|test)(?:_[0-9]{1,3})?\.txt'
+strictness = { directories = true }
+default = true
+
+[[archives]]
+name = "DET_train.tar"
+role = "images"
+split = "train"
+layout = "flat-tar"
+within = 'ILSVRC(?:2015)?/Data/DET/train/(?:ILSVRC2013_train/n\d{8}|ILSVRC201[34]_train_(?:extra)?\d{1,4})'
+member = '(?:n\d{8}_\d+|ILSVRC201[34]_train_\d{8})\.JPEG'
+images = 7
+
+[[archives]]
+name = "DET_val.tar"
+role = "images"
+split = "val"
+layout = "flat-tar"
+within = 'ILSVRC(?:2015)?/Data/DET/val'
+member = 'ILSVRC201[23]_val_(?P<number>\d{8})\.JPEG'
+images = 2
+
+[[archives]]
+name = "DET_test.tar"
+role = "images"
+split = "test"
+layout = "flat-tar"
+within = 'ILSVRC(?:2015)?/Data/DET/test'
+member = 'ILSVRC201[2-7]_test_(?P<number>\d{8})\.JPEG'
+
+[[archives]]
+name = "DET_bbox_train.tar"
+role = "boxes"
+split = "train"
+within = 'ILSVRC(?:2015)?/Annotations/DET/train/.*'
+
+[[archives]]
+name = "DET_bbox_val.tar"
+role = "boxes"
+split = "val"
+within = 'ILSVRC(?:2015)?/Annotations/DET/val'
+"""
+TEST = ("ILSVRC2012_test_00000001", "ILSVRC2017_test_00000002")
+
+
 @dataclass(frozen=True, slots=True)
 class Detections:
     """Where the archives are, the edition's file, and the bytes of each image by its name."""
@@ -95,6 +149,47 @@ def make_detections(folder: Path) -> Detections:
     toml = folder / "det.toml"
     toml.write_text(TOML + "".join(f'\n[[classes]]\nwnid = "{wnid}"\n' for wnid in CLASSES))
     return Detections(folder, toml, images)
+
+
+def make_packed(folder: Path, top: str = "ILSVRC") -> Detections:
+    """Write the same images, boxes and lists as one .tar.gz in the form of 2015 to 2017, and the edition."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "PACKED_DET.tar.gz").write_bytes(_tar(packed_files(top), "w:gz"))
+    images = {f"{key}.JPEG": _image(key) for keys in (*TRAIN.values(), VAL, TEST) for key in keys}
+    return Detections(folder, packed_toml(folder), images)
+
+
+def packed_toml(folder: Path) -> Path:
+    """Write the edition of the packed archive."""
+    toml = folder / "packed.toml"
+    toml.write_text(PACKED_TOML + "".join(f'\n[[classes]]\nwnid = "{wnid}"\n' for wnid in CLASSES))
+    return toml
+
+
+def packed_files(top: str = "ILSVRC") -> dict[str, bytes]:
+    """Give every file of the packed archive by its path; boxes stand before images, lists behind them."""
+    places = {key: f"{_inside(folder)}/{key}" for folder, keys in TRAIN.items() for key in keys}
+    files = {f"{top}/Annotations/DET/train/{places[key]}.xml": _xml(key, boxes) for key, boxes in BOXES.items()}
+    files |= {f"{top}/Annotations/DET/val/{key}.xml": _xml(key, boxes) for key, boxes in VAL_BOXES.items()}
+    files |= {f"{top}/Data/DET/test/{key}.JPEG": _image(key) for key in TEST}
+    files |= {f"{top}/Data/DET/train/{place}.JPEG": _image(key) for key, place in places.items()}
+    files |= {f"{top}/Data/DET/val/{key}.JPEG": _image(key) for key in VAL}
+    sets = f"{top}/ImageSets/DET"
+    for number, wnid in enumerate(CLASSES, 1):
+        lines = [f"{places[key]} {_example(BOXES.get(key), wnid)}\n" for key in places]
+        files[f"{sets}/train_{number}.txt"] = "".join(lines).encode()
+    for split, keys in (("val", VAL), ("test", TEST)):
+        files[f"{sets}/{split}.txt"] = "".join(f"{key} {at}\n" for at, key in enumerate(keys, 1)).encode()
+    return files | {f"{top}/devkit/readme.txt": b"of the kit"}
+
+
+def _inside(folder: str) -> str:
+    """Give the folder below `train` of what the archives of 2013 and 2014 have in an inner tar."""
+    return f"ILSVRC2013_train/{folder}" if folder.startswith("n") else folder
+
+
+def _example(boxes: tuple[tuple[str, int, int, int, int], ...] | None, wnid: str) -> int:
+    return 1 if any(box[0] == wnid for box in boxes or ()) else -1
 
 
 def _image(key: str) -> bytes:

@@ -129,7 +129,7 @@ def test_archives_that_are_not_read_are_told_apart(edition: Edition) -> None:
 
 
 def test_the_edition_is_found_by_name_and_read_once() -> None:
-    assert edition_names() == ("ilsvrc2012", "ilsvrc2014-det")
+    assert edition_names() == ("ilsvrc2012", "ilsvrc2014-det", "ilsvrc2017-det")
     assert load_edition("ilsvrc2012") is load_edition("ilsvrc2012")
 
 

@@ -35,6 +35,8 @@ def parse_archive(table: Fields, *, is_detection: bool = False) -> Archive:
         layout=Layout(_word(table, "layout", Layout)) if table.has("layout") else Layout.OTHER,
         member=table.text("member", ""),
         inner=table.text("inner", ""),
+        within=table.text("within", ""),
+        lists=table.text("lists", ""),
         images=table.number("images") if table.has("images") else None,
         strictness=_parse_strictness(table.table("strictness")),
         default=table.flag("default"),
@@ -62,11 +64,16 @@ def _parse_strictness(table: Fields) -> Strictness:
 def _check_role(archive: Archive, table: Fields, is_detection: bool) -> None:
     if archive.role in (ArchiveRole.IMAGES, ArchiveRole.BOXES) and archive.split is None:
         refuse(table.at("split"), f"is missing, and {archive.name} holds {archive.role}")
+    _compiled(table, "within", archive.within)
+    lists = _compiled(table, "lists", archive.lists)
+    if archive.lists and "split" not in lists.groupindex:
+        refuse(table.at("lists"), "has no group split", archive.lists)
     if archive.role is not ArchiveRole.IMAGES:
         return
     if archive.layout not in (Layout.TAR_OF_TARS, Layout.FLAT_TAR):
         refuse(table.at("layout"), "images lie in a tar-of-tars or a flat-tar", str(archive.layout))
-    if (archive.split is Split.TRAIN) is not (archive.layout is Layout.TAR_OF_TARS):
+    is_nested = archive.split is Split.TRAIN and not archive.within
+    if is_nested is not (archive.layout is Layout.TAR_OF_TARS):
         refuse(table.at("layout"), "a tar-of-tars holds the training images, and only those", str(archive.layout))
     _check_member(archive, table, is_detection)
 

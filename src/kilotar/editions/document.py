@@ -166,6 +166,7 @@ def _check_agreement(edition: Edition, where: str) -> None:
             refuse(f"{where}, {kind}", "a name stands twice", sorted(names))
     for archive in edition.archives:
         _check_images(archive, edition, where)
+        _check_within(archive, edition, where)
 
 
 def _check_images(archive: Archive, edition: Edition, where: str) -> None:
@@ -173,3 +174,13 @@ def _check_images(archive: Archive, edition: Edition, where: str) -> None:
         return
     if edition.counts.get(archive.split, archive.images) != archive.images:
         refuse(f"{where}, {archive.name}, field images", f"counts.{archive.split} differs", archive.images)
+
+
+def _check_within(archive: Archive, edition: Edition, where: str) -> None:
+    """What is made of a packed archive needs one; and training images in a flat tar have no class."""
+    if not archive.within:
+        return
+    if not edition.packed or archive.role not in (ArchiveRole.IMAGES, ArchiveRole.BOXES):
+        refuse(f"{where}, {archive.name}, field within", "is for images and boxes in an archive of role packed")
+    if not edition.is_detection:
+        refuse(f"{where}, {archive.name}, field within", "is for editions with is_detection")

@@ -23,6 +23,7 @@ class ArchiveRole(enum.StrEnum):
     IMAGES = "images"
     DEVKIT = "devkit"
     BOXES = "boxes"
+    PACKED = "packed"  # archives of images and boxes in one; they are made of it, and read instead of it
     OTHER = "other"
 
 
@@ -72,6 +73,9 @@ class Archive:
         layout:     see `Layout`.
         member:     regular expression for a whole member name (the last part of its path); groups `wnid`, `number`.
         inner:      regular expression for the stem of an inner tar that is no class's; "" where inner tars are classes.
+        within:     regular expression for folders of the packed archive whose files this one is made of, from its top;
+            "" for an archive that is published as it is.
+        lists:      regular expression for the path of a list of images in a packed archive; group `split`.
         images:     published number of images, None where not known.
         strictness: what the walker tolerates in it.
         default:    whether `prepare` looks for it unasked.
@@ -91,6 +95,8 @@ class Archive:
     layout: Layout = Layout.OTHER
     member: str = ""
     inner: str = ""
+    within: str = ""
+    lists: str = ""
     images: int | None = None
     strictness: Strictness = Strictness()
     default: bool = False
@@ -201,6 +207,11 @@ class Edition:
     def by_wnid(self) -> Mapping[str, Synset]:
         """Leaves and internal synsets by wnid."""
         return {synset.wnid: synset for synset in (*self.classes, *self.internal)}
+
+    @property
+    def packed(self) -> tuple[Archive, ...]:
+        """Archives that hold others; any of them stands for all."""
+        return tuple(archive for archive in self.archives if archive.role is ArchiveRole.PACKED)
 
     def archive(self, name: str) -> Archive:
         """Give an archive by its name. Raises KeyError."""

@@ -8,7 +8,7 @@ believed only until the end, where it is checked.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -41,9 +41,15 @@ def read_gunzipped(path: Path, most_bytes: int) -> bytes:
     return b"".join(walk_gunzipped(path, most_bytes))
 
 
-def walk_gunzipped(path: Path, most_bytes: int) -> Iterator[bytes]:
+def _nobody(packed: bytes) -> None:
+    """Nobody asked to see the packed bytes."""
+
+
+def walk_gunzipped(path: Path, most_bytes: int, see: Callable[[bytes], None] = _nobody) -> Iterator[bytes]:
     """Yield the expanded contents in pieces of at most 256 kB.
 
+    Args:
+        see: gets the packed bytes as they are read, each once.
     Raises: ArchiveRefused where it is damaged, cut short, too long or followed by other bytes; MachineError.
     """
     inflater = zlib.decompressobj(wbits=31)
@@ -51,7 +57,8 @@ def walk_gunzipped(path: Path, most_bytes: int) -> Iterator[bytes]:
     try:
         with path.open("rb") as file:
             while not inflater.eof:
-                piece = inflater.decompress(_more(file, inflater.unconsumed_tail, path), _CHUNK_BYTES)
+                packed = inflater.unconsumed_tail or _read_more(file, path, see)
+                piece = inflater.decompress(packed, _CHUNK_BYTES)
                 given += len(piece)
                 if given > most_bytes:
                     raise ArchiveRefused(f"{path.name} expands to more than {most_bytes} bytes", fix=_FIX)
@@ -67,9 +74,9 @@ def walk_gunzipped(path: Path, most_bytes: int) -> Iterator[bytes]:
         raise storage_error(error, f"read {path.name}") from error
 
 
-def _more(file: BinaryIO, held: bytes, path: Path) -> bytes:
-    """Give packed bytes: those held back, else the next of the file."""
-    data = held or file.read(_CHUNK_BYTES)
+def _read_more(file: BinaryIO, path: Path, see: Callable[[bytes], None]) -> bytes:
+    data = file.read(_CHUNK_BYTES)
     if not data:
         raise ArchiveRefused(f"{path.name} is a gzip file cut short", seen=f"it ends at byte {file.tell()}", fix=_FIX)
+    see(data)
     return data

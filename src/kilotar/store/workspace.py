@@ -124,6 +124,10 @@ class Workspace:
         """Give where the .torrent of an archive is kept."""
         return self.state / "torrents" / f"{infohash}.torrent"
 
+    def unpacked_of(self, archive: str) -> Path:
+        """Give where archives are made of a packed one."""
+        return self.state / "unpacked" / archive
+
     def index_of(self, archive: str) -> Path:
         return self.index / archive
 

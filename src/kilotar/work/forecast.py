@@ -56,7 +56,7 @@ def forecast_run(
     trees = list(finished_trees(workspace))
     lacking = [archive for archive in surveyed.archives if downloads.lacks(archive.local)]
     steps = [_get(archive, surveyed, downloads, rate) for archive in lacking]
-    fetch_bytes = sum(step.write_bytes for step in steps)
+    fetch_bytes = sum(s.write_bytes for s, a in zip(steps, lacking, strict=True) if not a.local.about.within)
     steps += [_pixels(spool, surveyed, request.jobs, rate) for spool in _unmade(outputs)]
     for output in outputs:
         tree = find_tree(output, trees, request.link)
@@ -134,11 +134,12 @@ def _first_part(lacking: list[SurveyedArchive], surveyed: Survey, fetch_bytes: i
 
 
 def _get(archive: SurveyedArchive, surveyed: Survey, downloads: Downloads, rate: DiskRate) -> ForecastStep:
-    """Give the line of an archive that is to be fetched; nobody knows how fast it comes."""
+    """Give the line of an archive that is to be fetched, nobody knows how fast it comes, or made of a packed one."""
     spans = archive.chosen_parts(surveyed.chosen)
     wanted = sum(span.stop - span.start for span in spans) if surveyed.chosen and spans else archive.local.size_bytes
     missing = max(0, wanted - downloads.landed_bytes(archive.local))
-    return ForecastStep(f"get {archive.local.name}", missing, missing, 1, 0, rate.seconds(missing, 1))
+    verb = "unpack" if archive.local.about.within else "get"
+    return ForecastStep(f"{verb} {archive.local.name}", missing, missing, 1, 0, rate.seconds(missing, 1))
 
 
 def _line(

@@ -63,6 +63,7 @@ class Inputs:
         self._root, self._archives = workspace.root, workspace.archives
         self._journal = journal
         self.found: dict[str, LocalArchive] = {}
+        self._promised: tuple[LocalArchive, ...] = ()
 
     @classmethod
     def open(
@@ -105,6 +106,10 @@ class Inputs:
         downloads = Downloads(workspace, edition, fetching, emit, writable=False)
         return cls(workspace, edition, journal, unverified=unverified, emit=emit, downloads=downloads)
 
+    def promise(self, archives: tuple[LocalArchive, ...]) -> None:
+        """Let archives that would be made of a packed one be found, for one who only looks."""
+        self._promised = archives
+
     def close(self) -> None:
         self.downloads.close()
         self._journal.close()
@@ -136,10 +141,12 @@ class Inputs:
         """Give what is there of a role that holds no images: kits, boxes; packed, gunzipped or unpacked."""
         wanted = tuple(a for a in self._edition.archives if a.role is role)
         found = (find_loose(place, wanted) for place in self._places(folder))
-        return tuple({a.name: a for archives in found for a in archives}.values())
+        promised = tuple(a for a in self._promised if a.about.role is role)
+        return tuple({a.name: a for archives in (*found, promised) for a in archives}.values())
 
     def _look(self, folder: Path | None, wanted: tuple[Archive, ...]) -> tuple[LocalArchive, ...]:
         found = {a.name: a for place in self._places(folder) for a in find_archives(place, wanted)}
+        found |= {a.name: a for a in self._promised}
         return tuple(found[a.name] for a in wanted if a.name in found)
 
     def _places(self, folder: Path | None) -> tuple[Path, ...]:
@@ -153,6 +160,7 @@ class Inputs:
         self, split: Split, wanted: tuple[Archive, ...], present: dict[str, LocalArchive], folder: Path | None
     ) -> LocalArchive:
         names = [a.name for a in wanted if a.split is split]
+        looked = names if self._edition.packed == () else [about.name for about in self._edition.packed]
         for name in names:
             if name in present:
                 return present[name]
@@ -162,7 +170,7 @@ class Inputs:
         where = folder or f"{self._root}, nor where this root found its archives before"
         raise LayoutRefused(
             f"the archive of the {split} images is not in {where}",
-            seen=f"looked for {', '.join(names) or 'nothing: the edition names none'}; there: "
+            seen=f"looked for {', '.join(looked) or 'nothing: the edition names none'}; there: "
             + (", ".join(sorted(present)) or "none of the archives"),
             fix="give the folder with --from, fetch it with --from torrent, or leave the split out with --splits",
         )

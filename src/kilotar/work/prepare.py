@@ -33,6 +33,7 @@ from kilotar.work.linking import find_tree, finished_trees
 from kilotar.work.making import Making, Setting
 from kilotar.work.output import Output
 from kilotar.work.outputs import drop_spools
+from kilotar.work.packed import find_packed
 from kilotar.work.picking import is_unpicked, pick_images
 from kilotar.work.planning import plan_outputs, with_boxes
 from kilotar.work.reporting import report_run
@@ -42,6 +43,7 @@ from kilotar.work.space import refuse_when_full
 from kilotar.work.spooling import fill_spools
 from kilotar.work.survey import Survey, survey
 from kilotar.work.together import make_together, sharing_read
+from kilotar.work.unpacking import unpack
 
 __all__ = ["plan", "prepare", "why"]
 
@@ -65,6 +67,7 @@ def prepare(request: Request, emit: Emit = ignore) -> Report:
         closing(Inputs.open_for(request, workspace, edition, emit)) as inputs,
     ):
         workspace.sweep()
+        request = _unpacked(request, edition, workspace, emit)
         fetch_extras(request, edition, inputs, workspace.archives, emit)
         surveyed = pick_images(survey(request, edition, workspace, inputs, emit))
         outputs = plan_outputs(request, surveyed, workspace)
@@ -89,10 +92,24 @@ def plan(request: Request, emit: Emit = ignore) -> Forecast:
     edition = edition_for(request, Workspace(request.root))
     request = with_boxes(request, edition)
     with _untouched(request.root) as workspace:
-        inputs = _look(request, workspace, edition, emit)
-        surveyed = pick_images(survey(request, edition, workspace, inputs, emit)).foreseen()
-        outputs = plan_outputs(request, surveyed, workspace)
-        return forecast_run(request, surveyed, outputs, workspace, inputs.downloads, measure=True)
+        return _foresee(request, edition, workspace, emit, measure=True)
+
+
+def _foresee(request: Request, edition: Edition, workspace: Workspace, emit: Emit, *, measure: bool) -> Forecast:
+    request, inputs = _look(request, workspace, edition, emit)
+    surveyed = pick_images(survey(request, edition, workspace, inputs, emit)).foreseen()
+    outputs = plan_outputs(request, surveyed, workspace)
+    return forecast_run(request, surveyed, outputs, workspace, inputs.downloads, measure=measure)
+
+
+def _unpacked(request: Request, edition: Edition, workspace: Workspace, emit: Emit) -> Request:
+    """Give the request with what a packed archive holds; refused before its first byte where all of it has no room."""
+    packed = find_packed(request, edition, workspace)
+    if packed is None:
+        return request
+    if packed.local is not None and packed.current is None:
+        refuse_when_full(_foresee(request, edition, workspace, ignore, measure=False))
+    return unpack(packed, request, emit)
 
 
 def why(request: Request, emit: Emit = ignore) -> tuple[WhyRow, ...]:
@@ -101,7 +118,7 @@ def why(request: Request, emit: Emit = ignore) -> tuple[WhyRow, ...]:
     request = with_boxes(request, edition)
     rows: list[WhyRow] = []
     with _untouched(request.root) as workspace:
-        inputs = _look(request, workspace, edition, emit)
+        request, inputs = _look(request, workspace, edition, emit)
         surveyed = pick_images(survey(request, edition, workspace, inputs, emit)).foreseen()
         for output in plan_outputs(request, surveyed, workspace):
             tree = find_tree(output, finished_trees(workspace), request.link)
@@ -111,8 +128,16 @@ def why(request: Request, emit: Emit = ignore) -> tuple[WhyRow, ...]:
     return tuple(rows)
 
 
-def _look(request: Request, workspace: Workspace, edition: Edition, emit: Emit) -> Inputs:
-    return Inputs.look(workspace, edition, unverified=request.unverified, emit=emit, fetching=request.fetching)
+def _look(request: Request, workspace: Workspace, edition: Edition, emit: Emit) -> tuple[Request, Inputs]:
+    """Give inputs, and the request with what a packed archive holds or will hold."""
+    inputs = Inputs.look(workspace, edition, unverified=request.unverified, emit=emit, fetching=request.fetching)
+    packed = find_packed(request, edition, workspace)
+    made = packed and (packed.current if packed.local else packed.made)
+    if packed and made:
+        request = packed.taken(request, made)
+    elif packed:
+        inputs.promise(packed.promised(request))
+    return request, inputs
 
 
 def _why(output: Output, step: Step, reason: Reason) -> WhyRow:
