@@ -33,8 +33,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count as counting
-from itertools import takewhile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +44,7 @@ from kilotar.model.sample import Sample, Split
 from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, Written
 from kilotar.sinks import hdf5_biggan, hdf5_fuel
 from kilotar.sinks.base import ShardOptions, SinkAbout
+from kilotar.sinks.numbering import walk_present, wished
 from kilotar.sinks.reading import FileRows
 
 ABOUT = SinkAbout(
@@ -104,7 +104,7 @@ def pixels(options: Options) -> Pixels:
 
 def count(split: Split, sizes: Sequence[int], options: Options) -> int:
     """Give 1, or what is wished for of train."""
-    return options.shards if options.shards and split is Split.TRAIN else 1
+    return wished(options, split, 1)
 
 
 def path(split: Split, number: int, count: int) -> str:
@@ -151,18 +151,13 @@ def read(folder: Path, edition: Edition) -> Iterator[Row]:
 def read_files(folder: Path, edition: Edition) -> FileRows:
     """Give every file with its rows. Raises LayoutRefused, MachineError."""
     found = [
-        (split, options, name) for options in _LAYOUTS for split in Split for name in _found(folder, split, options)
+        (split, options, name)
+        for options in _LAYOUTS
+        for split in Split
+        for name in walk_present(folder, partial(layout_path, options, split))
     ]
     if not found:
         raise LayoutRefused(f"{folder} holds no HDF5 files", seen="there is no train.hdf5 and no ILSVRC128.hdf5")
     for split, options, name in found:
         rows = hdf5_fuel.read(folder / name, split) if options.is_fuel else hdf5_biggan.read(folder / name, split)
         yield name, rows
-
-
-def _found(folder: Path, split: Split, options: Options) -> Iterator[str]:
-    """Give the names of a split's files."""
-    if (folder / (single := layout_path(options, split, 0, 1))).is_file():
-        yield single
-    numbered = (layout_path(options, split, number, 2) for number in counting())
-    yield from takewhile(lambda name: (folder / name).is_file(), numbered)

@@ -30,9 +30,9 @@ from kilotar.errors import LayoutRefused
 from kilotar.model.edition import Edition
 from kilotar.model.sample import Sample, Split
 from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, Written
-from kilotar.plan.order import cut
 from kilotar.sinks.base import ShardOptions, SinkAbout
 from kilotar.sinks.lance_manifest import FILE_VERSION, DataFile, make_manifest, unstamped
+from kilotar.sinks.numbering import first_of, wished
 from kilotar.sinks.reading import FileRows, plain_name, refusing
 
 ABOUT = SinkAbout(
@@ -67,9 +67,7 @@ class Options(ShardOptions):
 
 def count(split: Split, sizes: Sequence[int], options: Options) -> int:
     """Give as many data files as make 1 GiB each."""
-    if options.shards and split is Split.TRAIN:
-        return options.shards
-    return max(1, -(-sum(sizes) // _SHARD_BYTES))
+    return wished(options, split, -(-sum(sizes) // _SHARD_BYTES))
 
 
 def path(split: Split, number: int, count: int) -> str:
@@ -84,7 +82,7 @@ def build(path: Path, items: Iterable[Item], shard: Shard, collection: Collectio
 
     schema = _schema(collection)
     with LanceFileWriter(str(path), schema, version=FILE_VERSION) as writer:
-        for rows in _batches(items, _first(collection, shard), collection):
+        for rows in _batches(items, first_of(collection, shard), collection):
             writer.write_batch(pyarrow.RecordBatch.from_pylist(rows, schema=schema))
 
 
@@ -103,12 +101,6 @@ def _schema(collection: Collection) -> Any:
         sides = [(side, pa.int32()) for side in ("xmin", "ymin", "xmax", "ymax")]
         columns.append(("boxes", pa.list_(pa.struct([("wnid", pa.string()), *sides]))))
     return pa.schema(columns)
-
-
-def _first(collection: Collection, shard: Shard) -> int:
-    """Give the place of a data file's first image in its split."""
-    table = collection.table(shard.split)
-    return cut(len(table) if table is not None else 0, shard.count)[shard.number].start
 
 
 def _batches(items: Iterable[Item], first: int, collection: Collection) -> Iterator[list[dict[str, object]]]:

@@ -28,6 +28,7 @@ from kilotar.model.sample import Sample, Split
 from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, ShardFact, Written
 from kilotar.sinks import offset_shards
 from kilotar.sinks.base import ShardOptions, SinkAbout
+from kilotar.sinks.numbering import wished
 from kilotar.sinks.offset_shards import NAMES, facts_of, names, offsets, read_at, walk_samples
 from kilotar.sinks.reading import FileRows
 
@@ -64,9 +65,7 @@ class Options(ShardOptions):
 
 def count(split: Split, sizes: Sequence[int], options: Options) -> int:
     """Give as many chunks as make 64 MB each."""
-    if options.shards and split is Split.TRAIN:
-        return options.shards
-    return max(1, -(-sum(sizes) // _CHUNK_BYTES))
+    return wished(options, split, -(-sum(sizes) // _CHUNK_BYTES))
 
 
 def path(split: Split, number: int, count: int) -> str:

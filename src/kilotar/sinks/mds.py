@@ -32,9 +32,9 @@ from kilotar.errors import LayoutRefused
 from kilotar.model.edition import Edition
 from kilotar.model.sample import Sample, Split
 from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, ShardFact, Written
-from kilotar.plan.order import cut
 from kilotar.sinks import offset_shards
 from kilotar.sinks.base import ShardOptions, SinkAbout
+from kilotar.sinks.numbering import first_of, wished
 from kilotar.sinks.offset_shards import NAMES, facts_of, names, offsets, read_at, walk_samples
 from kilotar.sinks.reading import FileRows
 
@@ -67,9 +67,7 @@ class Options(ShardOptions):
 
 def count(split: Split, sizes: Sequence[int], options: Options) -> int:
     """Give as many shards as make 64 MiB each."""
-    if options.shards and split is Split.TRAIN:
-        return options.shards
-    return max(1, -(-sum(sizes) // _SHARD_BYTES))
+    return wished(options, split, -(-sum(sizes) // _SHARD_BYTES))
 
 
 def path(split: Split, number: int, count: int) -> str:
@@ -84,18 +82,12 @@ def encode(
     boxed = collection.boxes is not None
     sizes = [_sample_bytes(sample, boxed) for sample in collection.samples(shard)]
     yield offsets(sizes, _dump(_config(boxed)))
-    for number, item in enumerate(items, _first(collection, shard)):
+    for number, item in enumerate(items, first_of(collection, shard)):
         beside = _beside(item.sample) if boxed else ()
         lengths = (*map(len, beside), len(item.data))
         yield b"".join((struct.pack(f"<{len(lengths)}I", *lengths), *beside, _INT.pack(number)))
         yield item.data
         yield _INT.pack(item.label)
-
-
-def _first(collection: Collection, shard: Shard) -> int:
-    """Give the place of a shard's first sample in its split."""
-    table = collection.table(shard.split)
-    return cut(len(table) if table is not None else 0, shard.count)[shard.number].start
 
 
 def _sample_bytes(sample: Sample, boxed: bool) -> int:

@@ -29,6 +29,7 @@ from kilotar.model.edition import Edition
 from kilotar.model.sample import NO_LABEL, Sample, Split
 from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, Written
 from kilotar.sinks.base import ShardOptions, SinkAbout
+from kilotar.sinks.numbering import wished
 from kilotar.sinks.parquet_groups import Drain, Group
 from kilotar.sinks.parquet_rows import open_table, walk_rows
 from kilotar.sinks.reading import FileRows, refusing
@@ -66,9 +67,7 @@ class Options(ShardOptions):
 
 def count(split: Split, sizes: Sequence[int], options: Options) -> int:
     """Give as many shards as make 500 MB of images each: 294, 14 and 28 for whole splits."""
-    if options.shards and split is Split.TRAIN:
-        return options.shards
-    return max(1, -(-sum(sizes) // _SHARD_BYTES))
+    return wished(options, split, -(-sum(sizes) // _SHARD_BYTES))
 
 
 def path(split: Split, number: int, count: int) -> str:

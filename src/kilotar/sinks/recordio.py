@@ -25,8 +25,7 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, pairwise, takewhile
-from itertools import count as counting
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -35,8 +34,8 @@ from kilotar.model.edition import Edition
 from kilotar.model.sample import Box, Sample, Split
 from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, ShardFact, Written
 from kilotar.parse.image_size import probe_size
-from kilotar.plan.order import cut
 from kilotar.sinks.base import ShardOptions, SinkAbout
+from kilotar.sinks.numbering import first_of, walk_present, wished
 from kilotar.sinks.reading import FileRows, refusing
 from kilotar.sinks.recordio_frames import MAGIC, find_starts, frame, framed_bytes, payload
 from kilotar.sinks.rows import rank, text
@@ -71,7 +70,7 @@ class Options(ShardOptions):
 
 def count(split: Split, sizes: Sequence[int], options: Options) -> int:
     """Give 1, or what is wished for of train."""
-    return options.shards if options.shards and split is Split.TRAIN else 1
+    return wished(options, split, 1)
 
 
 def path(split: Split, number: int, count: int) -> str:
@@ -85,7 +84,7 @@ def encode(
     """Give the records of a file. Raises ArchiveRefused for an image that cannot be one."""
     ranks = rank(collection.classes)
     packed = _is_packed(collection, options)
-    for number, item in enumerate(items, _first(collection, shard)):
+    for number, item in enumerate(items, first_of(collection, shard)):
         data = bytes(item.data)  # a view has no find
         labels = struct.pack(f"<{_labels(item.sample)}f", *_packed(item.sample.boxes, data, ranks)) if packed else b""
         yield from frame(_head(item.sample, item.label, number, packed) + labels, data)
@@ -93,12 +92,6 @@ def encode(
 
 def _is_packed(collection: Collection, options: Options) -> bool:
     return options.boxes and collection.boxes is not None
-
-
-def _first(collection: Collection, shard: Shard) -> int:
-    """Give the number of a file's first record."""
-    table = collection.table(shard.split)
-    return cut(len(table) if table is not None else 0, shard.count)[shard.number].start
 
 
 def _head(sample: Sample, label: int, number: int, packed: bool) -> bytes:
@@ -143,7 +136,7 @@ def finish(collection: Collection, out: OutFolder, options: Options) -> tuple[Wr
 
 def _list(collection: Collection, shard: Shard) -> Iterator[str]:
     ranks = rank(collection.classes)
-    for number, sample in enumerate(collection.samples(shard), _first(collection, shard)):
+    for number, sample in enumerate(collection.samples(shard), first_of(collection, shard)):
         folder = f"{sample.wnid}/" if sample.wnid else ""
         yield f"{number}\t{ranks.get(sample.wnid, -1):f}\t{folder}{sample.name}\n"
 
@@ -152,7 +145,7 @@ def _index(collection: Collection, facts: Sequence[ShardFact], out: OutFolder, o
     """Give number and offset of each record of some files, as if they were one."""
     packed, before = _is_packed(collection, options), 0
     for fact in facts:
-        first = _first(collection, fact.shard)
+        first = first_of(collection, fact.shard)
         sizes = (_HEAD.size + packed * 4 * _labels(s) + s.at.size_bytes for s in collection.samples(fact.shard))
         look = partial(_shift, out, fact.shard.path, first)
         starts = find_starts(map(framed_bytes, sizes), fact.size_bytes, look)
@@ -177,19 +170,17 @@ def read(folder: Path, edition: Edition) -> Iterator[Row]:
 
 def read_files(folder: Path, edition: Edition) -> FileRows:
     """Give every file with its rows. Raises LayoutRefused, MachineError."""
-    names = [(split, name) for split in Split for name in _names(folder, split)]
-    if not names:
+    lists = [(split, name) for split in Split for name in walk_present(folder, partial(_list_path, split))]
+    if not lists:
         raise LayoutRefused(f"{folder} holds no records", seen="there is no train.lst, val.lst or test.lst")
-    for split, name in names:
-        yield f"{name}.rec", _read_file(folder / name, split)
+    for split, name in lists:
+        stem = name.removesuffix(".lst")
+        yield f"{stem}.rec", _read_file(folder / stem, split)
 
 
-def _names(folder: Path, split: Split) -> Iterator[str]:
-    """Give the names of a split's files, without ending."""
-    if (folder / f"{split}.lst").is_file():
-        yield str(split)
-    numbered = (f"{split}_{number}" for number in counting())
-    yield from takewhile(lambda name: (folder / f"{name}.lst").is_file(), numbered)
+def _list_path(split: Split, number: int, count: int) -> str:
+    """Give where the list of a file stands."""
+    return path(split, number, count).removesuffix("rec") + "lst"
 
 
 def _read_file(stem: Path, split: Split) -> Iterator[Row]:
