@@ -9,7 +9,7 @@ so they are for this bench alone. Writes bench/pixels.jsonl, and prints it.
 Each variant gets the same JPEGs in memory and gives JPEGs of quality 90 with chroma 4:2:0, in shuffled rounds in one
 process. The reference is a whole decode, scaled by LANCZOS in 32-bit floats to the size that the variant gave; PSNR and
 SSIM are of the JPEG that was written, decoded again. "large" are photographs whose shorter side is 1,024 pixels or
-more, where the decode is scaled.
+more, where the decode is scaled. Parts of the work (bench/pixel_stages.py) are measured in the same rounds.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from PIL import Image
 
 from bench.bench_deep import photographs
 from bench.harness import HOME
+from bench.pixel_stages import Stages
 from kilotar.model.pixels import Pixels
 from kilotar.pixels import recode
 from kilotar.pixels.decoders import find_library
@@ -41,10 +42,12 @@ RESULTS = HOME / "bench" / "pixels.jsonl"
 SIDE_PX, QUALITY = 256, 90
 LARGE_PX = 1024
 Resize = Callable[[bytes], bytes]
+Part = Callable[[bytes], object]
+NO_PARTS: dict[str, Part] = {}
 
 
-def ours(*, fast: bool, scaled: bool = True) -> Resize:
-    recoder = Recoder(find_library(fast=fast), [Pixels(resize=f"short:{SIDE_PX}", quality=QUALITY)])
+def ours(*, fast: bool, scaled: bool = True, filter: str = "lanczos") -> Resize:
+    recoder = Recoder(find_library(fast=fast), [Pixels(resize=f"short:{SIDE_PX}", quality=QUALITY, filter=filter)])
 
     def resize(data: bytes) -> bytes:
         recode.MARGIN = 3 if scaled else 1 << 20
@@ -89,47 +92,61 @@ def reference(data: bytes, size: tuple[int, int]) -> Any:
     return np.clip(np.stack(list(scaled), axis=-1), 0, 255)
 
 
-def quality(resize: Resize, images: list[bytes]) -> dict[str, float]:
+def qualities(resizes: dict[str, Resize], images: list[bytes]) -> Iterator[dict[str, Any]]:
+    found: dict[str, list[tuple[float, float, int]]] = {name: [] for name in resizes}
+    for data in images:
+        wanted: dict[tuple[int, int], Any] = {}
+        for name, resize in resizes.items():
+            made = resize(data)
+            image = Image.open(io.BytesIO(made))
+            if image.size not in wanted:
+                wanted[image.size] = reference(data, image.size)
+            found[name].append((*likeness(wanted[image.size], np.asarray(image, dtype=np.float32)), len(made)))
+    for name, figures in found.items():
+        psnr_db, ssim, size_bytes = (float(np.mean(values)) for values in zip(*figures, strict=True))
+        yield {"name": name, "psnr_db": psnr_db, "ssim": ssim, "bytes": size_bytes}
+
+
+def likeness(wanted: Any, got: Any) -> tuple[float, float]:
     from skimage.metrics import structural_similarity
 
-    psnr, ssim, sizes = [], [], []
-    for data in images:
-        made = resize(data)
-        image = Image.open(io.BytesIO(made))
-        wanted, got = reference(data, image.size), np.asarray(image, dtype=np.float32)
-        psnr.append(10 * np.log10(255**2 / max(np.mean((wanted - got) ** 2), 1e-9)))
-        ssim.append(structural_similarity(wanted, got, channel_axis=-1, data_range=255))
-        sizes.append(len(made))
-    means = {"psnr_db": psnr, "ssim": ssim, "bytes": sizes}
-    return {name: float(np.mean(values)) for name, values in means.items()}
+    psnr_db = 10 * np.log10(255**2 / max(np.mean((wanted - got) ** 2), 1e-9))
+    return float(psnr_db), float(structural_similarity(wanted, got, channel_axis=-1, data_range=255))
 
 
 def variants() -> dict[str, Resize]:
     rival = img2dataset()
-    found = {"kilotar, fast": ours(fast=True), "kilotar, Pillow": ours(fast=False), "Pillow LANCZOS": pillow}
+    found = {
+        "kilotar, fast": ours(fast=True),
+        "kilotar, fast, bicubic": ours(fast=True, filter="bicubic"),
+        "kilotar, Pillow": ours(fast=False),
+        "Pillow LANCZOS": pillow,
+    }
     return found if rival is None else found | {"img2dataset": rival}
 
 
-def measure(name: str, resizes: dict[str, Resize], images: list[bytes], rounds: int) -> Iterator[dict[str, Any]]:
-    for resize in resizes.values():
-        resize(images[0])
+def measure(
+    name: str, resizes: dict[str, Resize], images: list[bytes], rounds: int, parts: dict[str, Part] = NO_PARTS
+) -> Iterator[dict[str, Any]]:
+    runs: dict[str, Part] = {**resizes, **parts}
+    for run in runs.values():
+        run(images[0])
     for number in range(rounds):
-        for variant, resize in random.Random(number).sample(list(resizes.items()), len(resizes)):
+        for variant, run in random.Random(number).sample(list(runs.items()), len(runs)):
             begun = time.process_time()
             for data in images:
-                resize(data)
+                run(data)
             each_ms = (time.process_time() - begun) / len(images) * 1e3
             yield {
-                "what": "time",
+                "what": "stage" if variant in parts else "time",
                 "images": name,
                 "name": variant,
                 "round": number,
                 "ms": each_ms,
                 "count": len(images),
             }
-    for variant, resize in resizes.items():
-        found = quality(resize, images)
-        yield {"what": "quality", "images": name, "name": variant, "count": len(images), **found}
+    for found in qualities(resizes, images):
+        yield {"what": "quality", "images": name, "count": len(images), **found}
 
 
 def is_photograph(data: bytes, least_px: int) -> bool:
@@ -154,7 +171,8 @@ def main() -> None:
     usual = every[: asked.images]
     large = [data for data in every if is_photograph(data, LARGE_PX)][: asked.images]
     whole = {"kilotar, fast, whole decode": ours(fast=True, scaled=False)}
-    lines = list(measure("usual", variants(), usual, asked.rounds))
+    parts = Stages(usual, f"short:{SIDE_PX}", QUALITY).parts()
+    lines = list(measure("usual", variants(), usual, asked.rounds, parts))
     if large:
         lines += measure("large", variants() | whole, large, asked.rounds)
     lines.insert(0, {"what": "library", "stamps": find_library(fast=True).stamps, "load": os.getloadavg()[0]})
@@ -162,7 +180,7 @@ def main() -> None:
     for images in ("usual", "large"):
         for name in dict.fromkeys(line["name"] for line in lines if line.get("images") == images):
             some = [line for line in lines if line.get("images") == images and line["name"] == name]
-            middle = statistics.median(line["ms"] for line in some if line["what"] == "time")
+            middle = statistics.median(line["ms"] for line in some if "ms" in line)
             print(f"{images:6} {name:28} {middle:6.2f} ms", some[-1], file=sys.stderr)
 
 

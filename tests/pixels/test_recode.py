@@ -119,6 +119,14 @@ def test_several_wishes_give_what_each_gives_alone(fast: bool) -> None:
     assert recode(large, fast, *wanted) == [recode(large, fast, one)[0] for one in wanted]
 
 
+def test_an_image_shows_nothing_of_those_before_it(fast: bool) -> None:
+    """One library decodes and scales in memory that it keeps."""
+    wanted = [Pixels(resize="exact:90"), Pixels(resize="exact:30", form="ppm")]
+    images = [PHOTO, jpeg(40, 30), jpeg(50, 700, "L"), PHOTO]
+    recoder = Recoder(find_library(fast=fast), wanted)
+    assert [recoder.recode(data, "a.JPEG") for data in images] == [recode(data, fast, *wanted) for data in images]
+
+
 def test_a_large_image_is_decoded_small_and_looks_the_same(fast: bool) -> None:
     """Chroma and luma of a scaled decode must lie where those of a whole one do."""
     large = jpeg(1600, 1200)

@@ -32,7 +32,7 @@ _420 = 2  # Pillow's number of chroma subsampling in both directions
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """RGB pixels, row by row: a `PIL.Image.Image` of mode RGB, or an array of height x width x 4 bytes, red first."""
+    """RGB pixels, row by row: a `PIL.Image.Image` of mode RGB, or memory of height x width x 4 bytes, red first."""
 
     pixels: Any
     width_px: int
@@ -57,7 +57,7 @@ class Library(Protocol):
     def scale(self, picture: Picture, geometry: Geometry, name: str) -> Any:
         """Give a picture in the scaled size of a geometry, by a filter of `kilotar.model.pixels.FILTERS`.
 
-        It is an image of Pillow's, of mode RGB or RGBX.
+        It is an image of Pillow's, of mode RGB or RGBX, and of use until the next one is scaled.
         """
         ...
 
@@ -105,12 +105,12 @@ class _Pillow:
 class _Fast:
     """simplejpeg decodes, cykooz-resizer scales; what is no ordinary JPEG goes through Pillow's decoder.
 
-    A picture is of use until the next is decoded: all lie in one buffer, since memory that is touched anew for each
-    costs a twentieth of the decode.
+    A picture is of use until the next is decoded or scaled: all lie in two buffers, since memory that is touched anew
+    for each costs a twentieth of the decode.
     """
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._decoded, self._scaled = bytearray(), bytearray()
 
     @property
     def stamps(self) -> str:
@@ -123,11 +123,10 @@ class _Fast:
         if facts.components == 4:
             return decode_with_pillow(data, "JPEG", factor)
         width_px, height_px = -(-facts.width_px // factor), -(-facts.height_px // factor)
-        if len(self._buffer) < 4 * width_px * height_px:
-            self._buffer = bytearray(4 * width_px * height_px)
+        self._decoded = _with_room(self._decoded, 4 * width_px * height_px)
         sides = {"min_width": width_px, "min_height": height_px} if factor > 1 else {}
         try:
-            found = simplejpeg.decode_jpeg(data, "RGBX", strict=True, buffer=self._buffer, **sides)
+            found = simplejpeg.decode_jpeg(data, "RGBX", strict=True, buffer=self._decoded, **sides)
         except ValueError as error:
             if "remature end" in str(error):
                 return JpegRefused("truncated", f"decoder: {error}", facts.scan_offset)
@@ -135,21 +134,29 @@ class _Fast:
         return Picture(found, width_px, height_px)
 
     def scale(self, picture: Picture, geometry: Geometry, name: str) -> Any:
-        """Scale four bands, one of them of no meaning: so an array is an image of Pillow's without being copied."""
+        """Scale four bands, one of them of no meaning: so arrays are images of Pillow's, read and written in place."""
         from PIL import Image
 
-        is_image = isinstance(picture.pixels, Image.Image)
-        source = picture.pixels if is_image else _as_bands(picture, "CMYK")
-        target = Image.new(source.mode, (geometry.width_px, geometry.height_px))
+        size = (geometry.width_px, geometry.height_px)
         resizer, options = _resizer(_FAST_FILTERS[name])
-        resizer.resize_pil(source, target, options)
-        if is_image:
+        if isinstance(picture.pixels, Image.Image):
+            target = Image.new(picture.pixels.mode, size)
+            resizer.resize_pil(picture.pixels, target, options)
             return target
-        return Image.frombuffer("RGBX", target.size, target.tobytes(), "raw", "RGBX", 0, 1)
+        size_bytes = 4 * geometry.width_px * geometry.height_px
+        self._scaled = _with_room(self._scaled, size_bytes)
+        pixels = memoryview(self._scaled)[:size_bytes]
+        resizer.resize_pil(_as_bands(picture, "CMYK"), _as_bands(Picture(pixels, *size), "CMYK"), options)
+        return _as_bands(Picture(pixels, *size), "RGBX")
+
+
+def _with_room(buffer: bytearray, size_bytes: int) -> bytearray:
+    """Give the buffer, or a larger one where it is too small."""
+    return buffer if len(buffer) >= size_bytes else bytearray(size_bytes)
 
 
 def _as_bands(picture: Picture, mode: str) -> Any:
-    """Give an array of four bands as an image of a mode of four bands."""
+    """Give memory of four bands as an image of a mode of four bands, without a copy."""
     from PIL import Image
 
     return Image.frombuffer(mode, (picture.width_px, picture.height_px), picture.pixels, "raw", mode, 0, 1)
