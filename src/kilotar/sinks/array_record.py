@@ -13,9 +13,9 @@ google/grain grain/_src/python/data_sources.py.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,10 @@ from kilotar.model.sample import Split
 from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, Written
 from kilotar.parse.example import parse_example
 from kilotar.sinks import tfds_layout
-from kilotar.sinks.base import ShardOptions, SinkAbout
+from kilotar.sinks.base import SinkAbout
 from kilotar.sinks.reading import FileRows
-from kilotar.sinks.tfds_layout import hash_order, record, shard_count, shard_path, side_files
+from kilotar.sinks.tfds_layout import Options, hash_order, record, shard_path, side_files
+from kilotar.sinks.tfds_layout import count as count
 
 ABOUT = SinkAbout(
     name="array-record",
@@ -47,24 +48,6 @@ _FORM = "array_record"
 _WRITING = "group_size:1,uncompressed"
 _READING = "readahead_buffer_size:0"
 _CHUNK_BYTES = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Options(ShardOptions):
-    """Choices of this format.
-
-    Attributes:
-        order: "official" is that of TFDS; see `ShardOptions` for the others, for seed and shards.
-        seed:  of "windowed" and "shuffled".
-        shards: of the training images, 0 for as many as TFDS takes.
-    """
-
-    order: str = "official"
-
-
-def count(split: Split, sizes: Sequence[int], options: Options) -> int:
-    """Give the number of shards that TFDS takes."""
-    return options.shards if options.shards and split is Split.TRAIN else shard_count(sizes)
 
 
 def path(split: Split, number: int, count: int) -> str:

@@ -5,8 +5,7 @@ Rules guarded, and how it differs from what TFDS writes: see `kilotar.sinks.tfds
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -14,9 +13,10 @@ from kilotar.model.edition import Edition
 from kilotar.model.sample import Split
 from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, Written
 from kilotar.sinks import tfds_layout
-from kilotar.sinks.base import ShardOptions, SinkAbout
+from kilotar.sinks.base import SinkAbout
 from kilotar.sinks.reading import FileRows, row_at
-from kilotar.sinks.tfds_layout import hash_order, record, shard_count, shard_path, side_files
+from kilotar.sinks.tfds_layout import Options, hash_order, record, shard_path, side_files
+from kilotar.sinks.tfds_layout import count as count
 from kilotar.sinks.tfrecord_frames import frame, read_frames
 
 ABOUT = SinkAbout(
@@ -32,24 +32,6 @@ ABOUT = SinkAbout(
 )
 OFFICIAL = hash_order
 _FORM = "tfrecord"
-
-
-@dataclass(frozen=True, slots=True)
-class Options(ShardOptions):
-    """Choices of this format.
-
-    Attributes:
-        order: "official" is that of TFDS; see `ShardOptions` for the others, for seed and shards.
-        seed:  of "windowed" and "shuffled".
-        shards: of the training images, 0 for as many as TFDS takes.
-    """
-
-    order: str = "official"
-
-
-def count(split: Split, sizes: Sequence[int], options: Options) -> int:
-    """Give the number of shards that TFDS takes."""
-    return options.shards if options.shards and split is Split.TRAIN else shard_count(sizes)
 
 
 def path(split: Split, number: int, count: int) -> str:

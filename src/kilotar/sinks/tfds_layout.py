@@ -21,6 +21,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -29,10 +30,22 @@ from kilotar.errors import LayoutRefused
 from kilotar.model.sample import NO_LABEL, Sample, Split
 from kilotar.model.seams import Collection, OutFolder, Row, Written
 from kilotar.parse.example import parse_example
+from kilotar.sinks.base import ShardOptions
 from kilotar.sinks.example import example, ints, text
+from kilotar.sinks.numbering import wished
 from kilotar.sinks.reading import FileRows, read_json, refusing
 
-__all__ = ["FOLDER", "hash_order", "read_files", "record", "shard_count", "shard_path", "side_files"]
+__all__ = [
+    "FOLDER",
+    "Options",
+    "count",
+    "hash_order",
+    "read_files",
+    "record",
+    "shard_count",
+    "shard_path",
+    "side_files",
+]
 
 FOLDER = "imagenet2012/5.1.0"
 _NAMES = {Split.TRAIN: "train", Split.VAL: "validation", Split.TEST: "test"}
@@ -43,6 +56,19 @@ _DESCRIPTION = "ILSVRC 2012, written by kilotar; kilotar-manifest.json says what
 _CITATION = "Russakovsky et al., ImageNet Large Scale Visual Recognition Challenge, IJCV 115(3):211-252, 2015."
 
 Records = Callable[[Path], Iterable[tuple[bytes, Callable[[Row, range], Row]]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Options(ShardOptions):
+    """Choices of the formats that stand in this folder.
+
+    Attributes:
+        order: "official" is that of TFDS; see `ShardOptions` for the others, for seed and shards.
+        seed:  of "windowed" and "shuffled".
+        shards: of the training images, 0 for as many as TFDS takes.
+    """
+
+    order: str = "official"
 
 
 def hash_order(sample: Sample) -> int:
@@ -58,6 +84,11 @@ def shard_count(sizes: Sequence[int]) -> int:
     if least > 1024:
         return min(-(-least // 1024) * 1024, len(sizes))
     return next((count for count in (1024, 512, 256, 128, 64, 32, 16, 8, 4, 2) if least <= count <= most), 1)
+
+
+def count(split: Split, sizes: Sequence[int], options: Options) -> int:
+    """Give the number of shards that TFDS takes."""
+    return wished(options, split, shard_count(sizes))
 
 
 def shard_path(split: Split, number: int, count: int, form: str) -> str:
