@@ -207,3 +207,14 @@ def test_what_is_not_whole_is_refused(file: str, spoil: Callable[[bytes], bytes]
     if not file.endswith("data.npy"):
         with pytest.raises(LayoutRefused):
             list(npz.read(tmp_path, small.collection.edition))
+
+
+def test_rows_of_texts_and_numbers_are_read_back_and_nothing_else_is() -> None:
+    rows = [("n01440764", 0, 255, 65_535, 70_000), ("\u00e9", -1)]
+    data = pickles.tuples(rows)
+    assert pickles.parse_tuples(data + b"more") == rows and pickles.parse_tuples(pickles.tuples(())) == []
+    for stop in range(len(data)):
+        with pytest.raises(ValueError, match=r"at|with"):
+            pickles.parse_tuples(data[:stop])
+    with pytest.raises(ValueError, match="goes on with"):
+        pickles.parse_tuples(b"](cos\nsystem\ne")

@@ -213,12 +213,11 @@ def test_a_root_with_archives_of_its_own_and_a_folder_that_is_no_export_are_refu
         convert(root, moved, tiny, "lists")
 
 
-def test_boxes_come_from_their_archives_because_no_format_gives_them_back(
-    root: Path, tiny: Tiny, tmp_path: Path
-) -> None:
-    prepare(tmp_path / "first", tiny, formats=("webdataset",), boxes=True)
+def test_boxes_come_from_their_archives_where_the_export_has_none(root: Path, tiny: Tiny, tmp_path: Path) -> None:
+    prepare(tmp_path / "first", tiny, formats=("webdataset",))
+    prepare(tmp_path / "boxed", tiny, formats=("webdataset",), boxes=True)
     convert(root, tmp_path / "first" / "webdataset", tiny, "webdataset", boxes=True)
-    mine, straight = (tree_digests(place / "webdataset") for place in (root, tmp_path / "first"))
+    mine, straight = (tree_digests(place / "webdataset") for place in (root, tmp_path / "boxed"))
     assert {path for path in mine.keys() | straight.keys() if mine.get(path) != straight.get(path)} == {OWN_MANIFEST}
     moved = (tmp_path / "first" / "webdataset").rename(tmp_path / "moved")
     with pytest.raises(LayoutRefused, match="no boxes"):

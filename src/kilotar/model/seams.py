@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from kilotar.model.edition import Edition
-from kilotar.model.sample import Extent, Sample, Split
+from kilotar.model.sample import Box, Extent, Sample, Split
 from kilotar.model.table import BoxSource, SampleTable
 
 __all__ = ["Annotation", "Collection", "Item", "OutFolder", "Row", "Shard", "ShardFact", "Written"]
@@ -143,6 +143,8 @@ class Row:
         read: gives the image's bytes; None where the format holds none.
         at:   where the bytes stand as they are, in the file that `Extent.archive` is the path of; None where they must
             be had through `read`.
+        boxes: gives the boxes of the image, () where there are none; None where the format, or this file, holds none.
+            They have a wnid and four sides: nothing else is in a shard.
     """
 
     split: Split
@@ -151,6 +153,7 @@ class Row:
     label: int
     read: Callable[[], bytes] | None = None
     at: Extent | None = None
+    boxes: Callable[[], tuple[Box, ...]] | None = None
 
 
 RowIterator = Iterator[Row]

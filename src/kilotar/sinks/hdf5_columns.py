@@ -7,11 +7,12 @@ what is read back has the rank of its wnid for a label, whatever order the file 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from kilotar.model.sample import NO_LABEL, Split
+from kilotar.model.sample import NO_LABEL, Box, Split
 from kilotar.model.seams import Collection, Row, Shard
 from kilotar.sinks.hdf5_file import NewFile, opened, reading
 from kilotar.sinks.rows import rank
@@ -44,12 +45,20 @@ def synset_rows(numbers: Mapping[str, int]) -> tuple[tuple[int], str, list[bytes
     return (len(wnids),), f"S{max(map(len, wnids), default=1)}", wnids
 
 
-def read_rows(path: Path, split: Split, numbers: str, images: str, read: Callable[[Any, int], bytes]) -> Iterator[Row]:
+def read_rows(
+    path: Path,
+    split: Split,
+    numbers: str,
+    images: str,
+    read: Callable[[Any, int], bytes],
+    boxes: Callable[[Any, int], tuple[Box, ...]] | None = None,
+) -> Iterator[Row]:
     """Give the rows of a file.
 
     Args:
         numbers, images: names of data sets; the first may be missing where no image has a class.
         read: gives the image at a place of the second.
+        boxes: gives the boxes of the image at a place, of an open file; None where there are none.
     """
     with reading(path):
         file = opened(path)
@@ -64,7 +73,9 @@ def read_rows(path: Path, split: Split, numbers: str, images: str, read: Callabl
                 wnid = wnids[number] if number != NO_LABEL else ""
                 if number < NO_LABEL or (not wnid and number != NO_LABEL):
                     raise ValueError(f"image {place} has class {number}")
-                yield Row(split, name.decode("ascii"), wnid, ranks[wnid], _reader(path, file, images, place, read))
+                image = _reader(path, file, images, place, read)
+                boxed = partial(_read_boxes, path, file, place, boxes) if boxes is not None else None
+                yield Row(split, name.decode("ascii"), wnid, ranks[wnid], image, boxes=boxed)
 
 
 def _reader(path: Path, file: Any, images: str, place: int, read: Callable[[Any, int], bytes]) -> Callable[[], bytes]:
@@ -73,3 +84,8 @@ def _reader(path: Path, file: Any, images: str, place: int, read: Callable[[Any,
             return read(file[images], place)
 
     return image
+
+
+def _read_boxes(path: Path, file: Any, place: int, read: Callable[[Any, int], tuple[Box, ...]]) -> tuple[Box, ...]:
+    with reading(path):
+        return read(file, place)

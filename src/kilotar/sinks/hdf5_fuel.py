@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kilotar.model.sample import Sample, Split
+from kilotar.model.sample import Box, Sample, Split
 from kilotar.model.seams import Collection, Item, Row, Shard
 from kilotar.sinks.hdf5_columns import FILENAMES, SYNSETS, add_names, name_type, read_rows, synset_rows
-from kilotar.sinks.hdf5_file import NewFile, creating
+from kilotar.sinks.hdf5_file import NewFile, creating, opened, reading
+from kilotar.sinks.reading import boxes_of
 
 __all__ = ["build", "joined", "read"]
 
@@ -133,4 +134,12 @@ def _sources(collection: Collection) -> Iterator[tuple[str, tuple[int, ...], Any
 
 def read(path: Path, split: Split) -> Iterator[Row]:
     """Give the rows of a file. Raises LayoutRefused, MachineError."""
-    return read_rows(path, split, _TARGETS, _IMAGES, lambda images, place: images[place].tobytes())
+    with reading(path):
+        is_boxed = {_BOXES, _BOX_SYNSETS} <= set(opened(path))
+    boxes = _read_boxes if is_boxed else None
+    return read_rows(path, split, _TARGETS, _IMAGES, lambda images, place: images[place].tobytes(), boxes)
+
+
+def _read_boxes(file: Any, place: int) -> tuple[Box, ...]:
+    wnids = file[_BOX_SYNSETS].asstr()[place].split()
+    return boxes_of(wnids, file[_BOXES][place].reshape(-1, 4))

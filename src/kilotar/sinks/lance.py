@@ -28,12 +28,12 @@ from typing import Any
 
 from kilotar.errors import LayoutRefused
 from kilotar.model.edition import Edition
-from kilotar.model.sample import Sample, Split
+from kilotar.model.sample import Box, Sample, Split
 from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, Written
 from kilotar.sinks.base import ShardOptions, SinkAbout
 from kilotar.sinks.lance_manifest import FILE_VERSION, DataFile, make_manifest, unstamped
 from kilotar.sinks.numbering import first_of, wished
-from kilotar.sinks.reading import FileRows, plain_name, refusing
+from kilotar.sinks.reading import FileRows, boxes_of, plain_name, refusing
 
 ABOUT = SinkAbout(
     name="lance",
@@ -51,6 +51,7 @@ OFFICIAL: Callable[[Sample], Any] | None = None
 _NAMES = {Split.TRAIN: "train", Split.VAL: "validation", Split.TEST: "test"}
 _SHARD_BYTES = 1 << 30
 _BATCH_BYTES = 8 << 20
+_SIDES = ("xmin", "ymin", "xmax", "ymax")
 _READ_ROWS = 4096
 
 
@@ -98,7 +99,7 @@ def _schema(collection: Collection) -> Any:
         ("wnid", pa.string()),
     ]
     if collection.boxes is not None:
-        sides = [(side, pa.int32()) for side in ("xmin", "ymin", "xmax", "ymax")]
+        sides = [(side, pa.int32()) for side in _SIDES]
         columns.append(("boxes", pa.list_(pa.struct([("wnid", pa.string()), *sides]))))
     return pa.schema(columns)
 
@@ -172,10 +173,17 @@ def read_files(folder: Path, edition: Edition) -> FileRows:
 def _read_fragment(path: Path, split: Split, fragment: Any) -> Iterator[Row]:
     row = 0
     with _refusing(path):
-        for batch in fragment.to_batches(columns=["name", "wnid", "label"], batch_size=_READ_ROWS):
-            for name, wnid, label in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                yield Row(split, name, wnid, label, partial(_read_image, path, fragment, row))
+        boxed = ["boxes"] if "boxes" in fragment.schema.names else []
+        for batch in fragment.to_batches(columns=["name", "wnid", "label", *boxed], batch_size=_READ_ROWS):
+            for name, wnid, label, *found in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                boxes = partial(_boxes, path, found[0]) if boxed else None
+                yield Row(split, name, wnid, label, partial(_read_image, path, fragment, row), boxes=boxes)
                 row += 1
+
+
+def _boxes(path: Path, found: Any) -> tuple[Box, ...]:
+    with refusing(path):
+        return boxes_of((box["wnid"] for box in found), ([box[side] for side in _SIDES] for box in found))
 
 
 def _read_image(path: Path, fragment: Any, row: int) -> bytes:

@@ -154,12 +154,12 @@ def _shards_of(index: Any) -> Iterator[tuple[Any, Any, Any]]:
     return ((chunk["filename"], chunk["chunk_size"], leaves) for chunk in index["chunks"])
 
 
-def _read_shard(path: Path, file: BinaryIO, count: int, leaves: Any) -> Iterator[tuple[int, tuple[int, int]]]:
-    """Give label and extent of the image of every sample."""
+def _read_shard(path: Path, file: BinaryIO, count: int, leaves: Any) -> Iterator[tuple[int, tuple[int, int], None]]:
+    """Give label and extent of the image of every sample; its boxes have no classes, so they are none of ours."""
     for start, stop in walk_samples(path, file, count):
         at = start + 4 * len(leaves)
         lengths = struct.unpack(f"<{len(leaves)}I", read_at(path, file, start, at - start))
         if at + sum(lengths) != stop or lengths[1] != _INT.size:
             raise ValueError(f"a sample of {path.name} does not fill its place")
         (label,) = _INT.unpack(read_at(path, file, at + lengths[0], _INT.size))
-        yield label, (at, lengths[0])
+        yield label, (at, lengths[0]), None

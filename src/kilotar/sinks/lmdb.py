@@ -30,7 +30,7 @@ from typing import Any
 
 from kilotar.errors import LayoutRefused, UsageError
 from kilotar.model.edition import Edition
-from kilotar.model.sample import NO_LABEL, Sample, Split
+from kilotar.model.sample import NO_LABEL, Box, Sample, Split
 from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, Written
 from kilotar.plan.order import cut
 from kilotar.sinks import lmdb_values, pickles
@@ -195,8 +195,11 @@ def _read_folder(path: Path, split: Split) -> Iterator[Row]:
         for number, line in zip(range(count), listed, strict=True):
             name, wnid = line.removesuffix("\n").split("\t")
             key = b"%d" % number
-            label, span = lmdb_values.parse_folder(base.get(key))
-            yield Row(split, name, wnid, label, partial(_read_image, base, path, key, span))
+            value = base.get(key)
+            label, span = lmdb_values.parse_folder(value)
+            is_boxed = lmdb_values.is_boxed(value, span.stop)
+            boxes = partial(_read_boxes, base, path, key, span.stop) if is_boxed else None
+            yield Row(split, name, wnid, label, partial(_read_image, base, path, key, span), boxes=boxes)
 
 
 def _read_caffe(folder: Path, name: str, split: Split) -> Iterator[Row]:
@@ -211,6 +214,11 @@ def _read_caffe(folder: Path, name: str, split: Split) -> Iterator[Row]:
             if listed not in ("", wnid) or label < NO_LABEL:
                 raise ValueError(f"{key!r} has label {label}")
             yield Row(split, file_name, wnid, label, partial(_read_image, base, path, key, span))
+
+
+def _read_boxes(base: Database, path: Path, key: bytes, stop: int) -> tuple[Box, ...]:
+    with refusing(path):
+        return lmdb_values.parse_boxes(base.get(key), stop)
 
 
 def _read_image(base: Database, path: Path, key: bytes, span: slice) -> bytes:

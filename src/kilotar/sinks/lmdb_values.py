@@ -24,10 +24,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from kilotar.model.sample import Box
 from kilotar.model.seams import Item
 from kilotar.parse.protobuf import DELIMITED, VARINT, read_varint, walk_fields
 from kilotar.sinks import pickles
 from kilotar.sinks.example import varint
+from kilotar.sinks.reading import boxes_of
 
 __all__ = ["Value", "caffe_entries", "caffe_key", "folder_entries", "parse_caffe", "parse_folder"]
 
@@ -66,6 +68,19 @@ def parse_folder(value: bytes) -> Value:
     if value[stop + size_bytes : stop + size_bytes + 1] not in (pickles.END_OF_PAIR, b"]"):
         raise ValueError("a value is no pickle of an image, its label and its boxes")
     return label, slice(start, stop)
+
+
+def parse_boxes(value: bytes, stop: int) -> tuple[Box, ...]:
+    """Give the boxes of a value whose image ends at `stop`. Raises ValueError."""
+    _, size_bytes = pickles.parse_integer(value[stop : stop + 5])
+    rows = pickles.parse_tuples(value[stop + size_bytes :])
+    return boxes_of((str(wnid) for wnid, *_ in rows), (map(int, sides) for _, *sides in rows))
+
+
+def is_boxed(value: bytes, stop: int) -> bool:
+    """Tell whether boxes stand behind an image that ends at `stop`. Raises ValueError."""
+    _, size_bytes = pickles.parse_integer(value[stop : stop + 5])
+    return value[stop + size_bytes : stop + size_bytes + 1] == b"]"
 
 
 def caffe_key(number: int, path: str) -> bytes:

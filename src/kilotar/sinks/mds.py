@@ -30,13 +30,13 @@ from typing import Any, BinaryIO
 
 from kilotar.errors import LayoutRefused
 from kilotar.model.edition import Edition
-from kilotar.model.sample import Sample, Split
+from kilotar.model.sample import Box, Extent, Sample, Split
 from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, ShardFact, Written
 from kilotar.sinks import offset_shards
 from kilotar.sinks.base import ShardOptions, SinkAbout
 from kilotar.sinks.numbering import first_of, wished
 from kilotar.sinks.offset_shards import NAMES, facts_of, names, offsets, read_at, walk_samples
-from kilotar.sinks.reading import FileRows
+from kilotar.sinks.reading import BoxReader, FileRows, boxes_of, read_extent, refusing
 
 ABOUT = SinkAbout(
     name="mds",
@@ -156,15 +156,25 @@ def _shards_of(index: Any) -> Iterator[tuple[Any, Any, Any]]:
     return ((shard["raw_data"]["basename"], shard["samples"], shard) for shard in index["shards"])
 
 
-def _read_shard(path: Path, file: BinaryIO, count: int, shard: Any) -> Iterator[tuple[int, tuple[int, int]]]:
-    """Give label and extent of the image of every sample."""
+def _read_shard(
+    path: Path, file: BinaryIO, count: int, shard: Any
+) -> Iterator[tuple[int, tuple[int, int], BoxReader | None]]:
+    """Give label, extent of the image and boxes of every sample."""
     if shard["compression"]:
         raise LayoutRefused(f"{path.name} is compressed", seen=str(shard["compression"]))
     columns = list(zip(shard["column_names"], shard["column_sizes"], strict=True))
+    is_boxed = {name for name, _, _ in _BOX_COLUMNS} <= set(shard["column_names"])
     for start, stop in walk_samples(path, file, count):
         places = _places(columns, start, stop, partial(_length_at, path, file))
         label = int.from_bytes(read_at(path, file, *places["y"]), "little", signed=True)
-        yield label, places["x"]
+        boxes = partial(_read_boxes, path, places["box_wnids"], places["boxes"]) if is_boxed else None
+        yield label, places["x"], boxes
+
+
+def _read_boxes(path: Path, wnids: tuple[int, int], sides: tuple[int, int]) -> tuple[Box, ...]:
+    found = [read_extent(Extent(str(path), *place))() for place in (wnids, sides)]
+    with refusing(path):
+        return boxes_of(*map(json.loads, found))
 
 
 def _places(

@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 from kilotar.errors import LayoutRefused, UsageError
 from kilotar.model.sample import Extent, Split
 from kilotar.model.seams import Collection, Row, ShardFact
-from kilotar.sinks.reading import FileRows, plain_name, read_extent, read_json, refusing, row_at
+from kilotar.sinks.reading import BoxReader, FileRows, plain_name, read_extent, read_json, refusing, row_at
 from kilotar.sinks.rows import text
 
 __all__ = ["NAMES", "facts_of", "names", "offsets", "read_at", "read_files", "reader", "walk_samples"]
@@ -32,7 +32,7 @@ _MOST_BYTES = (1 << 32) - 1
 
 ListedOf = Callable[[int], Iterator[tuple[str, str]]]
 ShardsOf = Callable[[Any], Iterable[tuple[Any, Any, Any]]]
-ReadShard = Callable[[Path, BinaryIO, int, Any], Iterator[tuple[int, tuple[int, int]]]]
+ReadShard = Callable[[Path, BinaryIO, int, Any], Iterator[tuple[int, tuple[int, int], BoxReader | None]]]
 
 
 def offsets(sizes: Sequence[int], config: bytes = b"") -> bytes:
@@ -68,8 +68,8 @@ def read_files(folder: Path, shards_of: ShardsOf, read_shard: ReadShard) -> File
 
     Args:
         shards_of:  gives of an index the names of its shards, how many samples each holds, and what is said of it.
-        read_shard: gives, for a shard, its samples and what is said of it, label and extent of the image of each. Both
-            may raise ValueError, LookupError, TypeError, AttributeError where something is not as it should be.
+        read_shard: gives, for a shard, its samples and what is said of it, label, extent and boxes of the image of
+            each. Both may raise ValueError, LookupError, TypeError, AttributeError where something is not right.
     Raises: LayoutRefused, also where there is no index at all; MachineError.
     """
     found = False
@@ -102,8 +102,8 @@ def _rows(
 ) -> Iterator[Row]:
     with refusing(path), path.open("rb") as file:
         samples = read_shard(path, file, count, facts)
-        for (name, wnid), (label, (offset, size_bytes)) in zip(listed(count), samples, strict=True):
-            yield row_at(split, name, wnid, label, path, offset, size_bytes)
+        for (name, wnid), (label, (offset, size_bytes), boxes) in zip(listed(count), samples, strict=True):
+            yield row_at(split, name, wnid, label, path, offset, size_bytes, boxes)
 
 
 class _Names:

@@ -168,11 +168,12 @@ def read_files(folder: Path, edition: Edition) -> FileRows:
 def _read_table(path: Path, split: Split, edition: Edition) -> Iterator[Row]:
     with refusing(path), open_table(path) as table:
         wnids = _wnids(path, table.schema_arrow.metadata or {}, edition)
-        for name, label, read_image in walk_rows(path, table):
+        for name, label, read_image, boxes in walk_rows(path, table):
             if name is None or label is None or not NO_LABEL <= label < len(wnids):
                 raise LayoutRefused(f"{path} has a row without name or label", seen=f"{name}, {label}")
             hub = _HUB_NAME.fullmatch(name)
-            yield Row(split, hub[1] + hub[2] if hub else name, wnids[label] if label >= 0 else "", label, read_image)
+            plain, wnid = hub[1] + hub[2] if hub else name, wnids[label] if label >= 0 else ""
+            yield Row(split, plain, wnid, label, read_image, boxes=boxes)
 
 
 def _wnids(path: Path, metadata: Mapping[bytes, bytes], edition: Edition) -> tuple[str, ...]:

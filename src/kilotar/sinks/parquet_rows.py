@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from kilotar.errors import LayoutRefused, MissingExtra, storage_error
-from kilotar.sinks.reading import refusing
+from kilotar.model.sample import Box
+from kilotar.sinks.reading import BoxReader, boxes_of, refusing
 
 __all__ = ["open_table", "walk_rows"]
 
@@ -40,20 +41,30 @@ def open_table(path: Path) -> Iterator[Any]:
         raise storage_error(error, f"read {path}") from error
 
 
-def walk_rows(path: Path, table: Any) -> Iterator[tuple[str | None, int | None, Callable[[], bytes]]]:
+def walk_rows(path: Path, table: Any) -> Iterator[tuple[str | None, int | None, Callable[[], bytes], BoxReader | None]]:
     """Give file name, label and what reads the image of every row of an open table, also when it is closed.
+
+    And what gives its boxes, None where the table has none.
 
     Raises: pyarrow's errors, for `open_table`; LayoutRefused.
     """
-    columns = (table.schema.column(at).path for at in range(len(table.schema)))
+    columns = [table.schema.column(at).path for at in range(len(table.schema))]
+    boxed = [name for name in ("boxes", "box_wnids") if name in table.schema_arrow.names]
     missing = {"image.bytes", "image.path", "label"}.difference(columns)
     if missing:
         raise LayoutRefused(f"{path} has no images", seen=f"no column {' and '.join(sorted(missing))}")
     for number in range(table.num_row_groups):
-        listed = table.read_row_group(number, columns=["image.path", "label"])
+        listed = table.read_row_group(number, columns=["image.path", "label", *boxed])
         names = listed["image"].combine_chunks().field("path").to_pylist()
+        sides, wnids = (listed[name].to_pylist() for name in boxed) if len(boxed) == 2 else (None, None)
         for row, (name, label) in enumerate(zip(names, listed["label"].to_pylist(), strict=True)):
-            yield name, label, partial(_image, path, number, row)
+            boxes = partial(_boxes, path, wnids[row], sides[row]) if wnids and sides else None
+            yield name, label, partial(_image, path, number, row), boxes
+
+
+def _boxes(path: Path, wnids: Any, sides: Any) -> tuple[Box, ...]:
+    with refusing(path):
+        return boxes_of(wnids, sides)
 
 
 @lru_cache(maxsize=2)

@@ -16,7 +16,7 @@ from math import prod
 from kilotar.sinks.rows import chunks
 
 __all__ = ["BEGIN", "END", "END_OF_PAIR", "END_OF_TRIPLE", "array", "blob_head", "blobs", "integer", "integers"]
-__all__ += ["mapping", "parse_integer", "text", "tuples"]
+__all__ += ["mapping", "parse_integer", "parse_tuples", "text", "tuples"]
 
 BEGIN = b"\x80\x03"
 END = b"."
@@ -96,3 +96,26 @@ def parse_integer(data: bytes) -> tuple[int, int]:
         raise ValueError(f"no number at {data[:8]!r}")
     (value,) = form.unpack_from(data, 1)
     return value, 1 + form.size
+
+
+def parse_tuples(data: bytes) -> list[tuple[str | int, ...]]:
+    """Give what `tuples` made of rows, from the begin of some data; nothing else is read. Raises ValueError."""
+    if not data.startswith(b"]("):
+        raise ValueError(f"no list of tuples at {data[:8]!r}")
+    at, rows = 2, []
+    while data[at : at + 1] == b"(":
+        at, row = at + 1, list[str | int]()
+        while data[at : at + 1] != b"t":
+            if data[at : at + 1] == b"X":
+                start = at + 5
+                at = start + int.from_bytes(data[at + 1 : start], "little")
+                row.append(data[start:at].decode("utf-8"))
+            else:
+                value, size_bytes = parse_integer(data[at : at + 5])
+                row.append(value)
+                at += size_bytes
+        at += 1
+        rows.append(tuple(row))
+    if data[at : at + 1] != b"e":
+        raise ValueError(f"a list of tuples goes on with {data[at : at + 8]!r}")
+    return rows

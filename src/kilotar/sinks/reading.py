@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from operator import index
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsIndex
 
 from kilotar.errors import LayoutRefused, storage_error
-from kilotar.model.sample import Extent, Split
+from kilotar.model.sample import Box, Extent, Split
 from kilotar.model.seams import Row
 
-__all__ = ["FileRows", "plain_name", "read_extent", "read_json", "refusing", "row_at"]
+__all__ = ["BoxReader", "FileRows", "boxes_of", "plain_name", "read_extent", "read_json", "refusing", "row_at"]
 
 FileRows = Iterator[tuple[str, Iterator[Row]]]
 """The files of an output, by their paths below its folder, each with its rows, which are read when asked for."""
+
+BoxReader = Callable[[], tuple[Box, ...]]
 
 _LARGEST_JSON_BYTES = 64 << 20  # an index of 10,000 shards has 5 MB
 _DAMAGES = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, struct.error, RecursionError)
@@ -56,10 +59,28 @@ def plain_name(name: object) -> str:
     return name
 
 
-def row_at(split: Split, name: str, wnid: str, label: int, path: Path, offset: int, size_bytes: int) -> Row:
+def row_at(
+    split: Split,
+    name: str,
+    wnid: str,
+    label: int,
+    path: Path,
+    offset: int,
+    size_bytes: int,
+    boxes: BoxReader | None = None,
+) -> Row:
     """Give a row whose image stands as it is in a file."""
     at = Extent(str(path), offset, size_bytes)
-    return Row(split, name, wnid, label, read_extent(at), at)
+    return Row(split, name, wnid, label, read_extent(at), at, boxes)
+
+
+def boxes_of(wnids: Iterable[str], sides: Iterable[Iterable[SupportsIndex]]) -> tuple[Box, ...]:
+    """Give boxes by their classes and xmin, ymin, xmax, ymax. Raises ValueError, TypeError where these do not fit."""
+    return tuple(_box(wnid, *map(index, four)) for wnid, four in zip(wnids, sides, strict=True))
+
+
+def _box(wnid: str, xmin: int, ymin: int, xmax: int, ymax: int) -> Box:
+    return Box(str(wnid), xmin, ymin, xmax, ymax)
 
 
 def read_extent(at: Extent) -> Callable[[], bytes]:

@@ -27,19 +27,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from kilotar.errors import LayoutRefused
 from kilotar.model.edition import Edition
 from kilotar.model.sample import NO_LABEL, Box, Sample, Split
 from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, Written
-from kilotar.parse.example import parse_example
+from kilotar.parse.example import Example, parse_example
 from kilotar.parse.jpeg import JpegFacts, probe_jpeg
 from kilotar.parse.png import probe_png
 from kilotar.sinks.base import ShardOptions, SinkAbout
 from kilotar.sinks.example import example, example_bytes, features_bytes, floats, ints, padding, text, wide_int
-from kilotar.sinks.reading import FileRows, refusing, row_at
+from kilotar.sinks.reading import FileRows, boxes_of, refusing, row_at
 from kilotar.sinks.tfrecord_frames import FRAME_BYTES, frame, read_frames
 from kilotar.sinks.trees import file_names
 
@@ -241,4 +241,18 @@ def _read_shard(file: Path, split: Split) -> Iterator[Row]:
             image = facts.span(_IMAGE)
             (label,) = facts.ints("image/class/label")
             name, wnid = facts.text("image/filename"), facts.text("image/class/synset")
-            yield row_at(split, name, wnid, label - 1 if label > 0 else NO_LABEL, file, at + image.start, len(image))
+            boxes = partial(_boxes, file, facts, wnid) if "image/object/bbox/xmin" in facts.lists else None
+            rank = label - 1 if label > 0 else NO_LABEL
+            yield row_at(split, name, wnid, rank, file, at + image.start, len(image), boxes)
+
+
+def _boxes(file: Path, facts: Example, wnid: str) -> tuple[Box, ...]:
+    """Give the boxes in pixels: all of a record are of its class."""
+    with refusing(file):
+        parts = list(zip(*(facts.floats(f"image/object/bbox/{side}") for side in _SIDES), strict=True))
+        if not parts:
+            return ()
+        (width,), (height,) = facts.ints("image/width"), facts.ints("image/height")
+        scales = (width, height, width, height)
+        sides = ([round(part * scale) for part, scale in zip(four, scales, strict=True)] for four in parts)
+        return boxes_of([wnid] * len(parts), sides)

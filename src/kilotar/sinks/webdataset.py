@@ -23,18 +23,19 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from kilotar.errors import LayoutRefused
 from kilotar.model.edition import Edition, Strictness
-from kilotar.model.sample import NO_LABEL, Sample, Split
+from kilotar.model.sample import NO_LABEL, Box, Extent, Sample, Split
 from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, ShardFact, Written
 from kilotar.parse.tar import RawMember, walk_members
 from kilotar.plan.worlds import even_count
 from kilotar.sinks.base import ShardOptions, SinkAbout
-from kilotar.sinks.reading import FileRows, plain_name, read_json, refusing, row_at
+from kilotar.sinks.reading import FileRows, boxes_of, plain_name, read_extent, read_json, refusing, row_at
 from kilotar.sinks.tar_shards import END, member, member_bytes
 from kilotar.sinks.trees import file_names
 
@@ -218,7 +219,15 @@ def _read_shard(path: Path, split: Split, edition: Edition) -> Iterator[Row]:
             label = int(facts["label"] if "label" in facts else pread(*beside["cls"]))
             name = str(facts.get("filename", f"{key}.JPEG")).rpartition("/")[2]
             wnid = str(facts["wnid"]) if "wnid" in facts else edition.classes[label].wnid if label >= 0 else ""
-            yield row_at(split, name, wnid, label, path, *beside[images[0]])
+            boxes = partial(_boxes, path, *beside["boxes.txt"]) if "boxes.txt" in beside else None
+            yield row_at(split, name, wnid, label, path, *beside[images[0]], boxes)
+
+
+def _boxes(path: Path, offset: int, size_bytes: int) -> tuple[Box, ...]:
+    lines = read_extent(Extent(str(path), offset, size_bytes))()
+    with refusing(path):
+        words = [line.split(" ") for line in lines.decode("ascii").splitlines()]
+        return boxes_of((wnid for wnid, *_ in words), (map(int, sides) for _, *sides in words))
 
 
 def _key(member: RawMember) -> str:

@@ -20,10 +20,12 @@ from kilotar.sources.local import find_loose
 from kilotar.store.journal import read_journal
 from kilotar.store.lock import hold_lock
 from kilotar.store.workspace import InputRecord, Workspace
+from kilotar.work.box_intake import BOXES
 from kilotar.work.exported import Export, find_export
+from kilotar.work.output import takes_annotations
 from kilotar.work.planning import with_boxes
 from kilotar.work.prepare import prepare
-from kilotar.work.regain import regain
+from kilotar.work.regain import Regained, regain
 from kilotar.work.request import Request
 from kilotar.work.settling import settle
 
@@ -85,7 +87,7 @@ def export(request: Request, shared: Shared = Shared(), emit: Emit = ignore, ori
 
 
 def _from_export(request: Request, origin: Origin, emit: Emit) -> Request:
-    """Make archives of an export; give the request that writes formats from them."""
+    """Make archives of an export; give the request that writes formats from them, with the boxes that it holds."""
     found = find_export(origin.folder, format_name=origin.format_name, edition=request.edition)
     workspace = Workspace(request.root)
     request = replace(request, edition=request.edition or found.edition_word)
@@ -95,8 +97,9 @@ def _from_export(request: Request, origin: Origin, emit: Emit) -> Request:
     with hold_lock(workspace.lock):
         workspace.write_facts(settled)
         regained = regain(found, workspace.state, unverified=request.unverified, emit=emit)
+        request = replace(request, boxes=request.boxes or _carries_boxes(request, regained))
         if with_boxes(request, found.edition).boxes:
-            _link_boxes(found, workspace, regained.folder)
+            _link_boxes(found, workspace, regained)
     return replace(
         request,
         source=regained.folder,
@@ -107,24 +110,44 @@ def _from_export(request: Request, origin: Origin, emit: Emit) -> Request:
     )
 
 
-def _link_boxes(found: Export, workspace: Workspace, folder: Path) -> None:
-    """Put the archives of boxes beside the archives that were made: formats are read without their boxes.
+def _carries_boxes(request: Request, regained: Regained) -> bool:
+    """Tell whether boxes of the export go along unasked: where there are some, but not onto XML of another size."""
+    is_xml = any(takes_annotations(find_sink(name)) for name in request.formats)
+    return bool(regained.boxes) and not (request.pixels.resize and is_xml)
 
-    They are looked for in the root, and where the root above the export has them. Raises MachineError.
+
+def _link_boxes(found: Export, workspace: Workspace, regained: Regained) -> None:
+    """Put the archives of boxes beside the archives that were made.
+
+    The published ones go before those of the export, which tell less; but not where its images have another size. They
+    are looked for in the root, and where the root above the export has them. Raises MachineError.
     """
     wanted = tuple(about for about in found.edition.archives if about.role is ArchiveRole.BOXES)
-    places = [workspace.root, workspace.archives]
-    if found.root is not None:
-        places += [found.root.root, found.root.archives]
-        places += [Path(record.path).parent for record in read_journal(found.root.inputs, InputRecord)]
-    for place in places:
+    places = [] if _is_resized(found) else list(_places_of_boxes(found, workspace))
+    linked: set[str] = set()
+    for place in (*places, regained.folder / BOXES):
         for local in find_loose(place, wanted) if place.is_dir() else ():
-            link = folder / local.path.name
+            if local.name in linked:
+                continue
+            linked.add(local.name)
+            link = regained.folder / local.path.name
             try:
                 if not os.path.lexists(link):
                     link.symlink_to(local.path.resolve())
             except OSError as error:
                 raise storage_error(error, f"link {local.path}") from error
+
+
+def _is_resized(found: Export) -> bool:
+    pixels = found.manifest.pixels if found.manifest else None
+    return pixels is not None and "resize=" in pixels.done
+
+
+def _places_of_boxes(found: Export, workspace: Workspace) -> Iterator[Path]:
+    yield from (workspace.root, workspace.archives)
+    if found.root is not None:
+        yield from (found.root.root, found.root.archives)
+        yield from (Path(record.path).parent for record in read_journal(found.root.inputs, InputRecord))
 
 
 def _refuse_other_archives(workspace: Workspace) -> None:

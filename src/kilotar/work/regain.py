@@ -5,6 +5,7 @@
     ROOT/.kilotar/from/<id>/journal.jsonl           which files of the export were read, and what was found in them
     ROOT/.kilotar/from/<id>/piles/<split>/<class>   images by class, while they come
     ROOT/.kilotar/from/<id>/<archive>               the archives, of the names and the layout that the edition gives
+    ROOT/.kilotar/from/<id>/boxes/<archive>         archives of boxes, where the export holds some
 
 Rules guarded: the bytes of an archive follow from the images alone, whatever format and order they came in: sorted by
 class and name; a file of the export that its list does not confirm is left out, and told; an image is taken only under
@@ -30,12 +31,14 @@ from kilotar.errors import (
     storage_error,
 )
 from kilotar.events import Emit, Finding, Found, Outcome, RunStarted, StepEnded
+from kilotar.model.edition import Archive
 from kilotar.model.sample import Split
 from kilotar.model.seams import Row, Written
 from kilotar.store.files import publish
 from kilotar.store.journal import Journal
 from kilotar.store.piles import Piles
 from kilotar.store.staging import remove_tree
+from kilotar.work.box_intake import BOXES, BoxIntake
 from kilotar.work.exported import Export
 from kilotar.work.file_check import digest
 from kilotar.work.inputs import image_archives
@@ -54,12 +57,14 @@ class Regained:
         splits:   that were found.
         classes:  the wnids of an export of some classes, () for all.
         findings: what was left out, where the images come from, and what is missing.
+        boxes:    the archives of boxes.
     """
 
     folder: Path
     splits: tuple[str, ...]
     classes: tuple[str, ...]
     findings: tuple[Finding, ...]
+    boxes: tuple[Path, ...] = ()
 
 
 def regain(export: Export, state: Path, *, unverified: bool, emit: Emit) -> Regained:
@@ -73,7 +78,7 @@ def regain(export: Export, state: Path, *, unverified: bool, emit: Emit) -> Rega
     listed = {file.path: file for file in export.files()}
     folder = state / "from" / _identity(export)[:12]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        (folder / BOXES).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise storage_error(error, f"make the folder {folder}") from error
     with Journal(folder / "journal.jsonl", FileRead) as journal:
@@ -145,7 +150,8 @@ class _Reading:
         about = reversed(image_archives(export.edition, tuple(Split)))
         self._archives = {archive.split: archive for archive in about if archive.split is not None}
         self._piles = {split: Piles(folder / "piles" / split, len(journal.records)) for split in Split}
-        self._intake = Intake(export, self._archives, self._piles, listed)
+        self._boxes = BoxIntake(export, folder / "piles", listed, len(journal.records))
+        self._intake = Intake(export, self._archives, self._piles, listed, self._boxes)
 
     def run(self) -> None:
         done = len(self._journal.records)
@@ -160,7 +166,9 @@ class _Reading:
             findings.append(Finding("unreadable", self._export.sink.ABOUT.name, str(error)))
         for split in Split:
             if self._piles[split].classes():
-                self._archive(split, findings)
+                self._archive(self._folder, self._archives[split], self._piles[split], findings)
+            if (about := self._boxes.about(split)) is not None and self._boxes.piles[split].classes():
+                self._archive(self._folder / BOXES, about, self._boxes.piles[split], [])
         if not any((self._folder / about.name).is_file() for about in self._archives.values()):
             raise LayoutRefused(
                 f"no image of {self._export.folder} could be taken",
@@ -170,7 +178,7 @@ class _Reading:
         self._record(FileRead("", 0, 0, (), (), tuple(findings)))
 
     def _record(self, read: FileRead) -> None:
-        for piles in self._piles.values():
+        for piles in (*self._piles.values(), *self._boxes.piles.values()):
             piles.flush()
         next(iter(self._piles.values())).sync()
         self._journal.append([read])
@@ -194,11 +202,10 @@ class _Reading:
             taking.found(Finding("unreadable", file, str(error)))
         return taking.done()
 
-    def _archive(self, split: Split, findings: list[Finding]) -> None:
-        """Make the archive of a split out of its piles, and give their room back."""
-        about, piles = self._archives[split], self._piles[split]
+    def _archive(self, folder: Path, about: Archive, piles: Piles, findings: list[Finding]) -> None:
+        """Make an archive out of its piles, and give their room back."""
         try:
-            publish(self._folder / about.name, RemadeTar(about, piles, findings))
+            publish(folder / about.name, RemadeTar(about, piles, findings))
         except ValueError as error:
             raise ArchiveRefused(f"{about.name} cannot be made of this export", seen=str(error)) from error
         piles.remove()
@@ -221,5 +228,9 @@ def _regained(export: Export, folder: Path, records: tuple[FileRead, ...]) -> Re
     if manifest is not None and manifest.pixels is not None and manifest.pixels.recoded:
         why = f"{manifest.pixels.recoded:,} images are not as published: {manifest.pixels.done}"
         findings.append(Finding("recoded", source, why, is_problem=False))
+    boxes = tuple(sorted((folder / BOXES).glob("*.tar")))
+    if boxes:
+        why = f"boxes of {sum(record.boxed for record in records):,} images come from there, with class and four sides"
+        findings.append(Finding("boxes", source, why, is_problem=False))
     findings.append(Finding("from-export", source, f"{images:,} images; made of {made_of}", is_problem=False))
-    return Regained(folder, splits, classes, tuple(findings))
+    return Regained(folder, splits, classes, tuple(findings), boxes)

@@ -20,6 +20,7 @@ from kilotar.model.edition import Archive, Layout
 from kilotar.model.sample import Extent, Sample, Split
 from kilotar.model.seams import Row, Written
 from kilotar.store.piles import Piles
+from kilotar.work.box_intake import BoxIntake
 from kilotar.work.exported import Export
 from kilotar.work.labels import LabelJoin
 from kilotar.work.member_names import LARGEST_IMAGE_BYTES, NameRule
@@ -31,7 +32,10 @@ _MOST_TOLD = 100  # findings of a kind in one file of the export
 
 
 class FileRead(msgspec.Struct, frozen=True):
-    """A file of the export that was read: how many images it gave, labels of classes first met, and what was found."""
+    """A file of the export that was read: how many images it gave, labels of classes first met, and what was found.
+
+    And how many of the images have boxes.
+    """
 
     file: str
     images: int
@@ -39,6 +43,7 @@ class FileRead(msgspec.Struct, frozen=True):
     labels: tuple[tuple[str, int], ...]
     splits: tuple[str, ...]
     findings: tuple[Finding, ...]
+    boxed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,7 @@ class Intake:
         archives: the archives that are made, by split.
         piles:    where their images go, by split.
         listed:   the files of the export's own list, by path.
+        boxes:    takes the boxes of its images.
         met:      classes of which an image was taken by this run.
     """
 
@@ -57,6 +63,7 @@ class Intake:
     archives: Mapping[Split, Archive]
     piles: Mapping[Split, Piles]
     listed: Mapping[str, Written]
+    boxes: BoxIntake
     met: set[str] = field(default_factory=set)
 
     def pile(self, row: Row, number: int, data: bytes, sha256: bytes) -> None:
@@ -93,7 +100,7 @@ class Taking:
         self._number = number
         self._file = file
         self._intake = intake
-        self._images = self._size_bytes = 0
+        self._images = self._size_bytes = self._boxed = 0
         self._labels: dict[str, int] = {}
         self._splits: dict[Split, LabelJoin] = {}
         self._findings: list[Finding] = []
@@ -131,6 +138,16 @@ class Taking:
                 self._labels[row.wnid] = row.label
             self._images += 1
             self._size_bytes += len(data)
+            self._take_boxes(row, data)
+
+    def _take_boxes(self, row: Row, data: bytes) -> None:
+        """Take the boxes of an image that was taken, if it has some."""
+        try:
+            self._boxed += self._intake.boxes.take(row, self._number, data)
+        except (MissingExtra, MachineError):
+            raise
+        except KilotarError as error:
+            self.found(Finding("box", self._where(row), f"boxes left out: {error}"))
 
     def _refuse(self, row: Row) -> Finding | None:
         about = self._intake.about(row.split)
@@ -155,4 +172,5 @@ class Taking:
                 self._findings.append(Finding(kind, self._file, f"{number - _MOST_TOLD:,} more of them"))
         labels = tuple(sorted((wnid, label) for wnid, label in self._labels.items() if wnid))
         splits = tuple(sorted(self._splits))
-        return FileRead(self._file, self._images, self._size_bytes, labels, splits, tuple(self._findings))
+        findings = tuple(self._findings)
+        return FileRead(self._file, self._images, self._size_bytes, labels, splits, findings, self._boxed)
