@@ -52,7 +52,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m bench
 
 clean:
-	rm -rf demo $(VENV) $(INTEROP) $(SITE) site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf demo .venv .venv-* .cache site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find src tests bench docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.core: pyproject.toml .ci/environment

@@ -2,7 +2,7 @@
 
     .ci/wheels
 
-The systems: glibc 2.27 (Ubuntu 18.04), for which Pillow, numpy and contourpy have wheels of exactly that, so one
+The systems: glibc 2.27 (Ubuntu 18.04), for which Pillow and numpy have wheels of exactly that, so one
 release can end it; Linux of today; aarch64; macOS. What is known to have no wheel stands in .ci/no-wheels.tsv with its
 reason: it is left out and shown in the table. What is new there fails, and so does a line that is no longer true.
 """

@@ -17,9 +17,7 @@ from tests.source_tree import Module, calls, imports, modules, parse_module
 
 TARFILE_MAY_BE_IN = {"editions/tiny.py"}  # the factory of the tiny edition builds real tars
 NEVER = {"pickle", "marshal", "shelve", "dill", "scipy", "pandas", "tensorflow"}
-ONLY_INSIDE_FUNCTIONS = {"numpy", "torch", "torchvision", "simplejpeg", "cykooz_resizer", "pyarrow", "lmdb", "h5py"} | {
-    "matplotlib"
-}
+ONLY_INSIDE_FUNCTIONS = {"numpy", "torch", "torchvision", "simplejpeg", "cykooz_resizer", "pyarrow", "lmdb", "h5py"}
 TORCH_VIEW = "work/torch_view.py"  # whose import is the import of torch, so it is itself imported late
 NEVER_CALLED = {"eval", "exec", "compile", "__import__", "os.system", "os.popen", "shutil.unpack_archive"}
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "misc", "common", "manager"}

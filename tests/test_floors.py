@@ -38,14 +38,9 @@ SHELL_MAY_KNOW = {"__init__", "errors", "events", "model", "editions", "shell"}
 ONLY_IN = {
     "multiprocessing": "exec/",
     "concurrent": "exec/",
-    "ray": "exec/",
-    "dask": "exec/",
-    "distributed": "exec/",
     "libtorrent": "sources/torrent/",
     "rich": "shell/",
     "cyclopts": "shell/",
-    "jinja2": "shell/",
-    "nicegui": "shell/",
 }
 # What touches disk, network or processes: not for the pure floors.
 IMPURE = {"os", "io", "shutil", "tempfile", "glob", "mmap", "socket", "urllib", "http", "subprocess", "threading"}
