@@ -23,8 +23,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import count as counting
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +30,10 @@ from kilotar.errors import LayoutRefused, UsageError
 from kilotar.model.edition import Edition
 from kilotar.model.sample import NO_LABEL, Box, Sample, Split
 from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, Written
-from kilotar.plan.order import cut
 from kilotar.sinks import lmdb_values, pickles
 from kilotar.sinks.base import ShardOptions, SinkAbout
 from kilotar.sinks.lmdb_file import Database, open_database, write_database
+from kilotar.sinks.numbering import first_of, walk_present, wished
 from kilotar.sinks.reading import FileRows, refusing
 from kilotar.sinks.rows import rank, text
 
@@ -89,7 +87,7 @@ _LAYOUTS = tuple(Options(layout=layout) for layout in LAYOUTS)
 
 def count(split: Split, sizes: Sequence[int], options: Options) -> int:
     """Give 1, or what is wished for of train."""
-    return options.shards if options.shards and split is Split.TRAIN else 1
+    return wished(options, split, 1)
 
 
 def path(split: Split, number: int, count: int) -> str:
@@ -111,7 +109,7 @@ def build(path: Path, items: Iterable[Item], shard: Shard, collection: Collectio
     """Write a database. Raises OSError."""
     if options.is_caffe:
         paths = map(_caffe_path, collection.samples(shard))
-        entries = lmdb_values.caffe_entries(items, paths, _first(collection, shard))
+        entries = lmdb_values.caffe_entries(items, paths, first_of(collection, shard))
     else:
         entries = lmdb_values.folder_entries(items, boxed=collection.boxes is not None)
     write_database(path, entries, sorted_keys=options.is_caffe)
@@ -120,12 +118,6 @@ def build(path: Path, items: Iterable[Item], shard: Shard, collection: Collectio
 def _caffe_path(sample: Sample) -> str:
     """Give the path of an image as the published lists have it: val lies flat."""
     return f"{sample.wnid}/{sample.name}" if sample.split is Split.TRAIN else sample.name
-
-
-def _first(collection: Collection, shard: Shard) -> int:
-    """Give the place of a file's first image in its split."""
-    table = collection.table(shard.split)
-    return cut(len(table) if table is not None else 0, shard.count)[shard.number].start
 
 
 def finish(collection: Collection, out: OutFolder, options: Options) -> tuple[Written, ...]:
@@ -170,20 +162,15 @@ def read(folder: Path, edition: Edition) -> Iterator[Row]:
 def read_files(folder: Path, edition: Edition) -> FileRows:
     """Give every database with its rows. Raises LayoutRefused, MachineError."""
     files = [
-        (split, options, name) for options in _LAYOUTS for split in Split for name in _names(folder, split, options)
+        (split, options, name)
+        for options in _LAYOUTS
+        for split in Split
+        for name in walk_present(folder, partial(layout_path, options, split))
     ]
     if not files:
         raise LayoutRefused(f"{folder} holds no databases", seen="there is no train.lmdb and no ilsvrc12_train_lmdb")
     for split, options, name in files:
         yield name, _read_caffe(folder, name, split) if options.is_caffe else _read_folder(folder / name, split)
-
-
-def _names(folder: Path, split: Split, options: Options) -> Iterator[str]:
-    """Give where the databases of a split stand."""
-    numbered = (layout_path(options, split, number, 2) for number in counting())
-    for name in (layout_path(options, split, 0, 1), *takewhile(lambda name: (folder / name).is_file(), numbered)):
-        if (folder / name).is_file():
-            yield name
 
 
 def _read_folder(path: Path, split: Split) -> Iterator[Row]:

@@ -39,6 +39,7 @@ from kilotar.parse.jpeg import JpegFacts, probe_jpeg
 from kilotar.parse.png import probe_png
 from kilotar.sinks.base import ShardOptions, SinkAbout
 from kilotar.sinks.example import example, example_bytes, features_bytes, floats, ints, padding, text, wide_int
+from kilotar.sinks.numbering import wished
 from kilotar.sinks.reading import FileRows, boxes_of, refusing, row_at
 from kilotar.sinks.tfrecord_frames import FRAME_BYTES, frame, read_frames
 from kilotar.sinks.trees import file_names
@@ -79,9 +80,7 @@ class Options(ShardOptions):
 
 def count(split: Split, sizes: Sequence[int], options: Options) -> int:
     """Give the number that readers expect, or one for each image where there are fewer images."""
-    if options.shards and split is Split.TRAIN:
-        return options.shards
-    return max(1, min(_NAMES[split][1], len(sizes)))
+    return wished(options, split, min(_NAMES[split][1], len(sizes)))
 
 
 def path(split: Split, number: int, count: int) -> str:

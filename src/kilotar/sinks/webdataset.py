@@ -35,6 +35,7 @@ from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, ShardFa
 from kilotar.parse.tar import RawMember, walk_members
 from kilotar.plan.worlds import even_count
 from kilotar.sinks.base import ShardOptions, SinkAbout
+from kilotar.sinks.numbering import wished
 from kilotar.sinks.reading import FileRows, boxes_of, plain_name, read_extent, read_json, refusing, row_at
 from kilotar.sinks.tar_shards import END, member, member_bytes
 from kilotar.sinks.trees import file_names
@@ -87,10 +88,8 @@ def OFFICIAL(sample: Sample) -> int:
 
 def count(split: Split, sizes: Sequence[int], options: Options) -> int:
     """Give the published number of shards for a whole split; for a part an even one that about keeps their length."""
-    usual = _NAMES[split][2]
-    if options.shards and split is Split.TRAIN:
-        return options.shards
-    return min(usual, even_count(round(len(sizes) / _IMAGES_A_SHARD[split])))
+    kept_length = even_count(round(len(sizes) / _IMAGES_A_SHARD[split]))
+    return wished(options, split, min(_NAMES[split][2], kept_length))
 
 
 def path(split: Split, number: int, count: int) -> str:
