@@ -14,7 +14,8 @@ from typing import Any
 
 from kilotar.model.sample import NO_LABEL, Box, Split
 from kilotar.model.seams import Collection, Row, Shard
-from kilotar.sinks.hdf5_file import NewFile, opened, reading
+from kilotar.sinks.hdf5_file import NewFile, opened
+from kilotar.sinks.reading import refusing_library
 from kilotar.sinks.rows import rank
 
 __all__ = ["FILENAMES", "SYNSETS", "add_names", "name_type", "read_rows", "synset_rows"]
@@ -60,7 +61,7 @@ def read_rows(
         read: gives the image at a place of the second.
         boxes: gives the boxes of the image at a place, of an open file; None where there are none.
     """
-    with reading(path):
+    with refusing_library(path):
         file = opened(path)
         wnids = [wnid.decode("ascii") for wnid in file[SYNSETS][:]]
         ranks = rank(filter(None, wnids)) | {"": NO_LABEL}
@@ -80,12 +81,12 @@ def read_rows(
 
 def _reader(path: Path, file: Any, images: str, place: int, read: Callable[[Any, int], bytes]) -> Callable[[], bytes]:
     def image() -> bytes:
-        with reading(path):
+        with refusing_library(path):
             return read(file[images], place)
 
     return image
 
 
 def _read_boxes(path: Path, file: Any, place: int, read: Callable[[Any, int], tuple[Box, ...]]) -> tuple[Box, ...]:
-    with reading(path):
+    with refusing_library(path):
         return read(file, place)

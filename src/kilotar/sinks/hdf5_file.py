@@ -16,9 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from kilotar.sinks.reading import refusing
-
-__all__ = ["NewFile", "creating", "opened", "reading"]
+__all__ = ["NewFile", "creating", "opened"]
 
 _BLOCK_ROWS = 64  # of images: some megabytes
 
@@ -128,22 +126,8 @@ def creating(path: Path) -> Iterator[NewFile]:
         disk.check()
 
 
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Turn what reading a damaged file raises into a refusal. Raises LayoutRefused, MachineError."""
-    with refusing(path):
-        try:
-            yield
-        except RuntimeError as error:
-            raise ValueError(str(error)) from error
-        except OSError as error:  # without a number it is no error of the disk, but HDF5's own
-            if error.errno:
-                raise
-            raise ValueError(str(error)) from error
-
-
 def opened(path: Path) -> Any:
-    """Open a file for reading, within `reading`."""
+    """Open a file for reading, within `refusing_library`."""
     import h5py
 
     return h5py.File(path, "r", locking=False)

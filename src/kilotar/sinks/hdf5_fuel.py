@@ -15,8 +15,8 @@ from typing import Any
 from kilotar.model.sample import Box, Sample, Split
 from kilotar.model.seams import Collection, Item, Row, Shard
 from kilotar.sinks.hdf5_columns import FILENAMES, SYNSETS, add_names, name_type, read_rows, synset_rows
-from kilotar.sinks.hdf5_file import NewFile, creating, opened, reading
-from kilotar.sinks.reading import boxes_of
+from kilotar.sinks.hdf5_file import NewFile, creating, opened
+from kilotar.sinks.reading import boxes_of, refusing_library
 
 __all__ = ["build", "joined", "read"]
 
@@ -134,7 +134,7 @@ def _sources(collection: Collection) -> Iterator[tuple[str, tuple[int, ...], Any
 
 def read(path: Path, split: Split) -> Iterator[Row]:
     """Give the rows of a file. Raises LayoutRefused, MachineError."""
-    with reading(path):
+    with refusing_library(path):
         is_boxed = {_BOXES, _BOX_SYNSETS} <= set(opened(path))
     boxes = _read_boxes if is_boxed else None
     return read_rows(path, split, _TARGETS, _IMAGES, lambda images, place: images[place].tobytes(), boxes)

@@ -33,7 +33,7 @@ from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, Written
 from kilotar.sinks.base import ShardOptions, SinkAbout
 from kilotar.sinks.lance_manifest import FILE_VERSION, DataFile, make_manifest, unstamped
 from kilotar.sinks.numbering import first_of, wished
-from kilotar.sinks.reading import FileRows, boxes_of, plain_name, refusing
+from kilotar.sinks.reading import FileRows, boxes_of, plain_name, refusing, refusing_library
 
 ABOUT = SinkAbout(
     name="lance",
@@ -194,16 +194,9 @@ def _read_image(path: Path, fragment: Any, row: int) -> bytes:
 
 @contextmanager
 def _refusing(path: Path) -> Iterator[None]:
-    """Refuse what Lance's library refuses: it has OSErrors without a number, and errors of its own."""
-    with refusing(path):
+    with refusing_library(path):
         try:
             yield
-        except OSError as error:
-            if error.errno is not None:
-                raise
-            raise ValueError(str(error)) from error
-        except RuntimeError as error:
-            raise ValueError(str(error)) from error
         except BaseException as error:  # a panic of Rust is one, of a class that nobody can import
             if type(error).__name__ != "PanicException":
                 raise

@@ -20,6 +20,7 @@ import json
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -29,7 +30,7 @@ from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, ShardFa
 from kilotar.sinks import offset_shards
 from kilotar.sinks.base import ShardOptions, SinkAbout
 from kilotar.sinks.numbering import wished
-from kilotar.sinks.offset_shards import NAMES, facts_of, names, offsets, read_at, walk_samples
+from kilotar.sinks.offset_shards import dump, offsets, publish_indexes, read_at, walk_samples
 from kilotar.sinks.reading import FileRows
 
 ABOUT = SinkAbout(
@@ -100,11 +101,7 @@ def _boxes(sample: Sample, options: Options) -> bytes:
 
 def finish(collection: Collection, out: OutFolder, options: Options) -> tuple[Written, ...]:
     """Write the index and the list of names of each split."""
-    written = []
-    for split, facts in facts_of(collection):
-        written.append(out.publish(f"{split}/{NAMES}", names(collection, facts)))
-        written.append(out.publish(f"{split}/index.json", _index(facts, options)))
-    return tuple(written)
+    return publish_indexes(collection, out, partial(_index, options=options))
 
 
 def _index(facts: Sequence[ShardFact], options: Options) -> Iterator[bytes]:
@@ -114,8 +111,8 @@ def _index(facts: Sequence[ShardFact], options: Options) -> Iterator[bytes]:
         name = fact.shard.path.rpartition("/")[2]
         entry = {"chunk_bytes": fact.size_bytes, "chunk_size": len(fact.shard.rows), "dim": None, "filename": name}
         digest.update(fact.sha256.encode("ascii"))
-        yield (b", " if place else b"") + _dump(entry)
-    yield b'], "config": ' + _dump(_config(options)) + b', "updated_at": ' + _dump(digest.hexdigest()) + b"}"
+        yield (b", " if place else b"") + dump(entry)
+    yield b'], "config": ' + dump(_config(options)) + b', "updated_at": ' + dump(digest.hexdigest()) + b"}"
 
 
 def _config(options: Options) -> dict[str, Any]:
@@ -131,10 +128,6 @@ def _config(options: Options) -> dict[str, Any]:
         "encryption": None,
         "item_loader": "PyTreeLoader",
     }
-
-
-def _dump(content: object) -> bytes:
-    return json.dumps(content, sort_keys=True).encode("ascii")
 
 
 def read(folder: Path, edition: Edition) -> Iterator[Row]:

@@ -35,7 +35,7 @@ from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, ShardFa
 from kilotar.sinks import offset_shards
 from kilotar.sinks.base import ShardOptions, SinkAbout
 from kilotar.sinks.numbering import first_of, wished
-from kilotar.sinks.offset_shards import NAMES, facts_of, names, offsets, read_at, walk_samples
+from kilotar.sinks.offset_shards import dump, offsets, publish_indexes, read_at, walk_samples
 from kilotar.sinks.reading import BoxReader, FileRows, boxes_of, read_extent, refusing
 
 ABOUT = SinkAbout(
@@ -81,7 +81,7 @@ def encode(
     """Give the bytes of a shard. Raises UsageError where it would hold 4 GiB."""
     boxed = collection.boxes is not None
     sizes = [_sample_bytes(sample, boxed) for sample in collection.samples(shard)]
-    yield offsets(sizes, _dump(_config(boxed)))
+    yield offsets(sizes, dump(_config(boxed)))
     for number, item in enumerate(items, first_of(collection, shard)):
         beside = _beside(item.sample) if boxed else ()
         lengths = (*map(len, beside), len(item.data))
@@ -99,7 +99,7 @@ def _beside(sample: Sample) -> tuple[bytes, bytes]:
     """Give the two columns of boxes."""
     wnids = [box.wnid for box in sample.boxes]
     sides = [[box.xmin, box.ymin, box.xmax, box.ymax] for box in sample.boxes]
-    return _dump(wnids), _dump(sides)
+    return dump(wnids), dump(sides)
 
 
 def _config(boxed: bool) -> dict[str, Any]:
@@ -116,17 +116,9 @@ def _config(boxed: bool) -> dict[str, Any]:
     }
 
 
-def _dump(content: object) -> bytes:
-    return json.dumps(content, sort_keys=True).encode("ascii")
-
-
 def finish(collection: Collection, out: OutFolder, options: Options) -> tuple[Written, ...]:
     """Write the index and the list of names of each split."""
-    written = []
-    for split, facts in facts_of(collection):
-        written.append(out.publish(f"{split}/{NAMES}", names(collection, facts)))
-        written.append(out.publish(f"{split}/index.json", _index(facts, collection.boxes is not None)))
-    return tuple(written)
+    return publish_indexes(collection, out, partial(_index, boxed=collection.boxes is not None))
 
 
 def _index(facts: Sequence[ShardFact], boxed: bool) -> Iterator[bytes]:
@@ -138,7 +130,7 @@ def _index(facts: Sequence[ShardFact], boxed: bool) -> Iterator[bytes]:
             "hashes": {"sha256": fact.sha256},
         }
         entry = {**_config(boxed), "raw_data": data, "samples": len(fact.shard.rows), "zip_data": None}
-        yield (b", " if place else b"") + _dump(entry)
+        yield (b", " if place else b"") + dump(entry)
     yield b'], "version": 2}'
 
 

@@ -36,15 +36,15 @@ from pathlib import Path
 from typing import Any
 
 from kilotar.editions.kit_lists import map_clsloc_lines
-from kilotar.errors import ArchiveRefused, LayoutRefused, UsageError
+from kilotar.errors import LayoutRefused, UsageError
 from kilotar.model.edition import Edition
 from kilotar.model.pixels import Pixels
 from kilotar.model.sample import Extent, Sample, Split
 from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, Written
-from kilotar.parse.image_size import probe_ppm
 from kilotar.sinks.base import ShardOptions, SinkAbout
 from kilotar.sinks.npy import npy_head, read_npy_head
 from kilotar.sinks.npz_batch import Batch, mean_of
+from kilotar.sinks.planes import pixels_at
 from kilotar.sinks.reading import FileRows, read_extent, refusing
 from kilotar.sinks.rows import text
 
@@ -125,13 +125,8 @@ def encode(items: Iterable[Item], shard: Shard, collection: Collection, options:
 
 def _planes(item: Item, size_px: int) -> bytes:
     """Give all of red, all of green, all of blue."""
-    found = probe_ppm(item.data)
-    if found is None or found.size != (size_px, size_px):
-        raise ArchiveRefused(
-            f"{item.sample.name} does not come as {size_px} x {size_px} pixels",
-            seen=f"{len(item.data)} bytes that begin with {bytes(item.data[:16])!r}",
-        )
-    return b"".join(bytes(item.data[found.offset + color :: 3]) for color in range(3))
+    start = pixels_at(item, size_px)
+    return b"".join(bytes(item.data[start + color :: 3]) for color in range(3))
 
 
 def finish(collection: Collection, out: OutFolder, options: Options) -> tuple[Written, ...]:

@@ -11,6 +11,7 @@ Source: mosaicml/streaming streaming/base/format/mds/writer.py; Lightning-AI/lit
 
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -21,11 +22,22 @@ from typing import Any, BinaryIO
 
 from kilotar.errors import LayoutRefused, UsageError
 from kilotar.model.sample import Extent, Split
-from kilotar.model.seams import Collection, Row, ShardFact
+from kilotar.model.seams import Collection, OutFolder, Row, ShardFact, Written
 from kilotar.sinks.reading import BoxReader, FileRows, plain_name, read_extent, read_json, refusing, row_at
 from kilotar.sinks.rows import text
 
-__all__ = ["NAMES", "facts_of", "names", "offsets", "read_at", "read_files", "reader", "walk_samples"]
+__all__ = [
+    "NAMES",
+    "dump",
+    "facts_of",
+    "names",
+    "offsets",
+    "publish_indexes",
+    "read_at",
+    "read_files",
+    "reader",
+    "walk_samples",
+]
 
 NAMES = "names.tsv"
 _MOST_BYTES = (1 << 32) - 1
@@ -61,6 +73,22 @@ def facts_of(collection: Collection) -> Iterator[tuple[Split, list[ShardFact]]]:
     """Give each split of an output with its shards that hold samples: readers refuse one without."""
     for table in collection.tables:
         yield table.split, [f for f in collection.shards if f.shard.split is table.split and len(f.shard.rows)]
+
+
+def publish_indexes(
+    collection: Collection, out: OutFolder, index: Callable[[list[ShardFact]], Iterable[bytes]]
+) -> tuple[Written, ...]:
+    """Write the list of names and the index of each split."""
+    written = []
+    for split, facts in facts_of(collection):
+        written.append(out.publish(f"{split}/{NAMES}", names(collection, facts)))
+        written.append(out.publish(f"{split}/index.json", index(facts)))
+    return tuple(written)
+
+
+def dump(content: object) -> bytes:
+    """Give JSON as these indexes have it: in ASCII, keys sorted."""
+    return json.dumps(content, sort_keys=True).encode("ascii")
 
 
 def read_files(folder: Path, shards_of: ShardsOf, read_shard: ReadShard) -> FileRows:

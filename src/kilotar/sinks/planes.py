@@ -11,20 +11,25 @@ from kilotar.errors import ArchiveRefused
 from kilotar.model.seams import Item
 from kilotar.parse.image_size import probe_ppm
 
-__all__ = ["planes", "ppm"]
+__all__ = ["pixels_at", "planes", "ppm"]
 
 
-def planes(item: Item, size_px: int) -> Any:
-    """Give an image as an array (3, size, size) of uint8 of its own. Raises ArchiveRefused for another size."""
-    import numpy
-
+def pixels_at(item: Item, size_px: int) -> int:
+    """Give where the pixels of a square image begin in its PPM. Raises ArchiveRefused for another size."""
     found = probe_ppm(item.data)
     if found is None or found.size != (size_px, size_px):
         raise ArchiveRefused(
             f"{item.sample.name} does not come as {size_px} x {size_px} pixels",
             seen=f"{len(item.data)} bytes that begin with {bytes(item.data[:16])!r}",
         )
-    pixels = numpy.frombuffer(item.data, numpy.uint8, offset=found.offset)
+    return found.offset
+
+
+def planes(item: Item, size_px: int) -> Any:
+    """Give an image as an array (3, size, size) of uint8 of its own. Raises ArchiveRefused for another size."""
+    import numpy
+
+    pixels = numpy.frombuffer(item.data, numpy.uint8, offset=pixels_at(item, size_px))
     return pixels.reshape(size_px, size_px, 3).transpose(2, 0, 1).copy()
 
 

@@ -18,7 +18,17 @@ from kilotar.errors import LayoutRefused, storage_error
 from kilotar.model.sample import Box, Extent, Split
 from kilotar.model.seams import Row
 
-__all__ = ["BoxReader", "FileRows", "boxes_of", "plain_name", "read_extent", "read_json", "refusing", "row_at"]
+__all__ = [
+    "BoxReader",
+    "FileRows",
+    "boxes_of",
+    "plain_name",
+    "read_extent",
+    "read_json",
+    "refusing",
+    "refusing_library",
+    "row_at",
+]
 
 FileRows = Iterator[tuple[str, Iterator[Row]]]
 """The files of an output, by their paths below its folder, each with its rows, which are read when asked for."""
@@ -40,6 +50,20 @@ def refusing(path: Path) -> Iterator[None]:
         raise storage_error(error, f"read {path}") from error
     except _DAMAGES as error:
         raise LayoutRefused(f"{path.name} is damaged, or not of this format", seen=repr(error)[:200]) from error
+
+
+@contextmanager
+def refusing_library(path: Path) -> Iterator[None]:
+    """As `refusing`, where a library reads: its RuntimeErrors and OSErrors without a number are not the disk's."""
+    with refusing(path):
+        try:
+            yield
+        except RuntimeError as error:
+            raise ValueError(str(error)) from error
+        except OSError as error:
+            if error.errno:
+                raise
+            raise ValueError(str(error)) from error
 
 
 def read_json(path: Path) -> Any:
