@@ -45,6 +45,7 @@ class BoxBook:
         self._texts = texts
         self._words = words
         self._sizes = sizes
+        self._last = ("", -1)  # key and row asked for last: boxes, then the size, of one image
 
     def __len__(self) -> int:
         """Give the number of images."""
@@ -69,9 +70,13 @@ class BoxBook:
 
     def _row(self, key: str) -> int:
         """Give the row of an image, -1 where it has no XML."""
-        wanted = key.encode("ascii", "replace")
-        row = bisect_left(range(len(self)), wanted, key=self._key)
-        return row if row < len(self) and self._key(row) == wanted else -1
+        last, row = self._last
+        if last != key:
+            wanted = key.encode("ascii", "replace")
+            row = bisect_left(range(len(self)), wanted, key=self._key)
+            row = row if row < len(self) and self._key(row) == wanted else -1
+            self._last = (key, row)
+        return row
 
     def _key(self, row: int) -> bytes:
         return self._keys[self._key_ends[row - 1] if row else 0 : self._key_ends[row]]
