@@ -2,7 +2,8 @@
 
 Rules guarded: all state lives in `ROOT/.kilotar`; three kinds of truth never mix: bytes (replaced whole), facts
 (journals, `root.json`, plans, manifests) and caches (`index/`, deletable at any moment); a folder that is plainly
-something else (a home folder, `/`) is refused as a root.
+something else (a home folder, `/`) is refused as a root. What lies in the root is remembered by its path below it, so
+that a root may be moved.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import msgspec
 
 from kilotar.errors import LayoutRefused, UsageError, storage_error
 from kilotar.store.files import publish, read_file, sweep
+from kilotar.store.journal import read_journal
 
-__all__ = ["STATE", "InputRecord", "RootFacts", "Workspace", "new_facts"]
+__all__ = ["STATE", "InputRecord", "RootFacts", "Workspace", "kept_path", "new_facts", "standing_path"]
 
 STATE = ".kilotar"
 SCHEMA = 1
@@ -26,7 +28,8 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,60}")
 class InputRecord(msgspec.Struct, frozen=True):
     """A fact about an archive: this very file (by inode and change time) has this digest.
 
-    `ctime_ns` is set by the kernel alone, so a restored copy with its old mtime is a new file here.
+    `ctime_ns` is set by the kernel alone, so a restored copy with its old mtime is a new file here. In the journal
+    `path` is as `kept_path` gives it; `Workspace.input_records` gives it whole.
     """
 
     name: str
@@ -38,6 +41,23 @@ class InputRecord(msgspec.Struct, frozen=True):
     algorithm: str = ""
     digest: str = ""
     published: bool = False
+
+
+def kept_path(path: str, root: Path) -> str:
+    """Give a path as it is remembered: below the root relative to it, all others whole."""
+    whole = os.path.normpath(path)
+    return os.path.relpath(whole, root) if f"{whole}/".startswith(f"{root}/") else path
+
+
+def standing_path(kept: str, root: Path) -> str:
+    """Give the path that was remembered, in the root as it stands now.
+
+    Former releases remembered whole paths: one into the state of a root that was moved is known by that.
+    """
+    whole = os.path.normpath(root / kept)
+    _, is_state, below = whole.rpartition(f"/{STATE}/")
+    moved = root / STATE / below
+    return str(moved) if is_state and not os.path.lexists(whole) and os.path.lexists(moved) else whole
 
 
 class RootFacts(msgspec.Struct, frozen=True):
@@ -73,6 +93,14 @@ class Workspace:
         self.pieces = self.state / "pieces"
         self.swarm = self.state / "swarm"
         self.report = self.root / "report.json"
+
+    def input_records(self) -> tuple[InputRecord, ...]:
+        """Give what is remembered of archives, with the paths at which they stand now. Raises MachineError."""
+        return tuple(map(self.standing, read_journal(self.inputs, InputRecord)))
+
+    def standing(self, record: InputRecord) -> InputRecord:
+        """Give a record with its whole path."""
+        return msgspec.structs.replace(record, path=standing_path(record.path, self.root))
 
     def create(self) -> None:
         """Make the folders of the state. Raises MachineError, UsageError for a root that cannot be one."""

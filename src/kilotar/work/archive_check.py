@@ -20,7 +20,6 @@ from kilotar.model.sample import Split
 from kilotar.parse.torrent import parse_torrent
 from kilotar.pixels import OddNames
 from kilotar.store.files import read_file
-from kilotar.store.journal import read_journal
 from kilotar.store.pieces import INCOMPLETE, open_pieces
 from kilotar.store.reading import open_archive
 from kilotar.store.workspace import InputRecord, Workspace
@@ -44,7 +43,7 @@ def check_archives(
         found:   gets what differs.
     Raises: MachineError.
     """
-    latest = {record.name: record for record in read_journal(workspace.inputs, InputRecord)}
+    latest = {record.name: record for record in workspace.input_records()}
     facts = []
     for record in latest.values():
         finding = _compare(record, workspace, digests=digests)
@@ -60,7 +59,7 @@ def archive_batches(workspace: Workspace, edition: Edition, odd: OddNames) -> It
 
     Raises: ArchiveRefused, MachineError.
     """
-    names = {record.name for record in read_journal(workspace.inputs, InputRecord) if Path(record.path).is_file()}
+    names = {record.name for record in workspace.input_records() if Path(record.path).is_file()}
     splits = tuple(split for split in Split if names & {a.name for a in image_archives(edition, (split,))})
     with survey_again(workspace, edition, splits=splits) as surveyed:
         for archive in surveyed.archives:

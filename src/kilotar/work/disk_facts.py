@@ -12,8 +12,7 @@ from kilotar.errors import KilotarError
 from kilotar.model.checkup import DiskFact
 from kilotar.model.edition import Archive
 from kilotar.store.disks import turns
-from kilotar.store.journal import read_journal
-from kilotar.store.workspace import InputRecord, Workspace
+from kilotar.store.workspace import Workspace
 from kilotar.work.space import measure_disk, nearest_folder
 
 __all__ = ["disk_fact", "file_system"]
@@ -55,7 +54,7 @@ def file_system(folder: Path) -> str:
 
 def _needed(root: Path, archives: Sequence[Archive]) -> int:
     """Give the bytes that a download of all archives would still take; those found elsewhere are not fetched."""
-    known = {record.name for record in read_journal(Workspace(root).inputs, InputRecord)}
+    known = {record.name for record in Workspace(root).input_records()}
     return sum(max(0, (one.size_bytes or 0) - _held(root, one.name)) for one in archives if one.name not in known)
 
 

@@ -17,9 +17,8 @@ from kilotar.model.edition import ArchiveRole
 from kilotar.model.report import Report
 from kilotar.sinks.base import find_sink
 from kilotar.sources.local import find_loose
-from kilotar.store.journal import read_journal
 from kilotar.store.lock import hold_lock
-from kilotar.store.workspace import InputRecord, Workspace
+from kilotar.store.workspace import Workspace
 from kilotar.work.box_intake import BOXES
 from kilotar.work.exported import Export, find_export
 from kilotar.work.output import takes_annotations
@@ -132,10 +131,18 @@ def _link_boxes(found: Export, workspace: Workspace, regained: Regained) -> None
             linked.add(local.name)
             link = regained.folder / local.path.name
             try:
-                if not os.path.lexists(link):
-                    link.symlink_to(local.path.resolve())
+                _link(link, local.path.resolve(), workspace)
             except OSError as error:
                 raise storage_error(error, f"link {local.path}") from error
+
+
+def _link(link: Path, target: Path, workspace: Workspace) -> None:
+    """Make a link where none stands that leads somewhere; one within the root goes along when that is moved."""
+    if os.path.islink(link) and not link.exists():
+        link.unlink()
+    if not os.path.lexists(link):
+        is_inside = workspace.root.resolve() in target.parents
+        link.symlink_to(os.path.relpath(target, link.parent.resolve()) if is_inside else target)
 
 
 def _is_resized(found: Export) -> bool:
@@ -147,12 +154,12 @@ def _places_of_boxes(found: Export, workspace: Workspace) -> Iterator[Path]:
     yield from (workspace.root, workspace.archives)
     if found.root is not None:
         yield from (found.root.root, found.root.archives)
-        yield from (Path(record.path).parent for record in read_journal(found.root.inputs, InputRecord))
+        yield from (Path(record.path).parent for record in found.root.input_records())
 
 
 def _refuse_other_archives(workspace: Workspace) -> None:
     """Refuse a root that has archives of its own. Raises LayoutRefused, MachineError."""
-    own = (r for r in read_journal(workspace.inputs, InputRecord) if workspace.state not in Path(r.path).parents)
+    own = (r for r in workspace.input_records() if workspace.state not in Path(r.path).parents)
     record = next(own, None)
     if record is not None:
         raise LayoutRefused(

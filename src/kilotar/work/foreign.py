@@ -13,9 +13,8 @@ from pathlib import Path
 from kilotar.errors import LayoutRefused, UsageError, storage_error
 from kilotar.model.edition import Archive, Edition
 from kilotar.sources.metadata import infohash_of
-from kilotar.store.journal import read_journal
 from kilotar.store.pieces import INCOMPLETE
-from kilotar.store.workspace import InputRecord, Workspace
+from kilotar.store.workspace import Workspace
 
 __all__ = ["Foreign", "archive_path", "find_foreign", "torrents_archive"]
 
@@ -70,7 +69,7 @@ def torrents_archive(torrents: tuple[Path, ...], edition: Edition) -> str:
 def archive_path(workspace: Workspace, about: Archive) -> Path | None:
     """Give where an archive of a root stands: in `ROOT/archives`, whole or in part, or where the root found it."""
     own = workspace.archives / about.name
-    remembered = [Path(r.path) for r in read_journal(workspace.inputs, InputRecord) if r.name == about.name]
+    remembered = [Path(r.path) for r in workspace.input_records() if r.name == about.name]
     places = (own, own.with_name(own.name + INCOMPLETE), *reversed(remembered))
     return next((place for place in places if place.is_file()), None)
 

@@ -18,7 +18,7 @@ from kilotar.model.report import ArchiveFact
 from kilotar.model.sample import Split
 from kilotar.sources.local import FileIdentity, LocalArchive, Proof, find_archives, find_loose, refuse_unpublished
 from kilotar.store.journal import Journal, Recollection
-from kilotar.store.workspace import InputRecord, Workspace
+from kilotar.store.workspace import InputRecord, Workspace, kept_path
 from kilotar.work.downloads import Downloads
 from kilotar.work.engine import ProofTask
 from kilotar.work.request import Fetching, Request
@@ -60,7 +60,7 @@ class Inputs:
         self._edition = edition
         self._unverified = unverified
         self._emit = emit
-        self._root, self._archives = workspace.root, workspace.archives
+        self._workspace = workspace
         self._journal = journal
         self.found: dict[str, LocalArchive] = {}
         self._promised: tuple[LocalArchive, ...] = ()
@@ -153,8 +153,9 @@ class Inputs:
         """Give the folder that was named, or those in which this root found its archives, and the root itself."""
         if folder is not None:
             return (Path(os.path.abspath(folder)),)  # remembered, and looked for from another working folder
-        remembered = {self._root, self._archives, *(Path(record.path).parent for record in self._journal.records)}
-        return tuple(sorted(place for place in remembered if place.is_dir()))
+        records = map(self._workspace.standing, self._journal.records)
+        own = {self._workspace.root, self._workspace.archives}
+        return tuple(sorted(place for place in own | {Path(r.path).parent for r in records} if place.is_dir()))
 
     def _first(
         self, split: Split, wanted: tuple[Archive, ...], present: dict[str, LocalArchive], folder: Path | None
@@ -167,7 +168,7 @@ class Inputs:
         fetched = self.downloads.fetch(tuple(a for a in wanted if a.split is split))
         if fetched is not None:
             return fetched
-        where = folder or f"{self._root}, nor where this root found its archives before"
+        where = folder or f"{self._workspace.root}, nor where this root found its archives before"
         raise LayoutRefused(
             f"the archive of the {split} images is not in {where}",
             seen=f"looked for {', '.join(looked) or 'nothing: the edition names none'}; there: "
@@ -176,7 +177,8 @@ class Inputs:
         )
 
     def _record_of(self, name: str) -> InputRecord | None:
-        return next((r for r in reversed(self._journal.records) if r.name == name), None)
+        found = next((r for r in reversed(self._journal.records) if r.name == name), None)
+        return self._workspace.standing(found) if found is not None else None
 
     def _remember(self, archive: LocalArchive) -> None:
         """Remember where an archive lies, with its digest where it is a file that was proved and then moved."""
@@ -193,7 +195,7 @@ class Inputs:
         i = archive.identity
         return InputRecord(
             archive.name,
-            str(archive.path),
+            kept_path(str(archive.path), self._workspace.root),
             i.size_bytes,
             i.mtime_ns,
             i.ctime_ns,

@@ -20,14 +20,14 @@ from kilotar.parse.remote import Remote
 from kilotar.plan.recipe import Recipe
 from kilotar.plan.selection import ALL_IMAGES
 from kilotar.plan.steps import Reason, Step, StepDone, todo
-from kilotar.sinks.base import DataclassLike, Sink
+from kilotar.sinks.base import DataclassLike, Sink, find_sink
 from kilotar.store.files import Folder, publish, read_file, sync_file_system
 from kilotar.store.journal import Journal, read_journal
 from kilotar.store.manifest import MANIFEST, Manifest
 from kilotar.store.objects import open_store
 from kilotar.store.remote_folder import RemoteFolder, RemoteStaging
 from kilotar.store.staging import Staging
-from kilotar.store.workspace import Workspace
+from kilotar.store.workspace import Workspace, kept_path, standing_path
 from kilotar.work.repair import stands
 from kilotar.work.sharding import Sharding
 from kilotar.work.spool import Spool
@@ -48,7 +48,8 @@ __all__ = [
 class StoredPlan(msgspec.Struct, frozen=True):
     """`plan.json`: the recipe in words, its id, where the output stands, and how many steps it has.
 
-    `folder` is the address of an output that is elsewhere; `endpoint` the one that was given with it.
+    `folder` is the address of an output that is elsewhere; `endpoint` the one that was given with it. In the file the
+    path of a folder in the root is relative to it (`rooted`; former releases kept it whole); here it is whole.
     """
 
     plan_id: str
@@ -56,6 +57,7 @@ class StoredPlan(msgspec.Struct, frozen=True):
     steps: int
     recipe: Recipe
     endpoint: str = ""
+    rooted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +202,8 @@ class Output:
         except OSError as error:
             raise storage_error(error, f"make the folder {self.facts}") from error
         endpoint = self.remote.endpoint if self.remote else ""
-        stored = StoredPlan(self.recipe.plan_id, self.where, len(self.steps), self.recipe, endpoint)
+        place = self.where if self.remote else kept_path(self.where, _root_of(self.facts))
+        stored = StoredPlan(self.recipe.plan_id, place, len(self.steps), self.recipe, endpoint, rooted=True)
         publish(self.facts / "plan.json", [msgspec.json.format(msgspec.json.encode(stored), indent=1)])
 
     def journal(self, workspace: Workspace) -> Journal[StepDone]:
@@ -263,9 +266,28 @@ def read_stored_plan(facts: Path) -> StoredPlan | None:
     if content is None:
         return None
     try:
-        return msgspec.json.decode(content, type=StoredPlan)
+        stored = msgspec.json.decode(content, type=StoredPlan)
     except msgspec.DecodeError as error:
         raise LayoutRefused(f"{facts}/plan.json cannot be read", seen=str(error)) from error
+    return msgspec.structs.replace(stored, folder=_standing(stored, facts))
+
+
+def _root_of(facts: Path) -> Path:
+    return facts.parents[2]
+
+
+def _standing(stored: StoredPlan, facts: Path) -> str:
+    """Give the whole path, or the address, of an output; also where a former release kept it and the root was moved."""
+    root = _root_of(facts)
+    if "://" in stored.folder:
+        return stored.folder
+    if stored.rooted or os.path.lexists(stored.folder):
+        return standing_path(stored.folder, root)
+    named = facts.name != stored.recipe.sink
+    usual = facts.name if named else find_sink(stored.recipe.sink).ABOUT.folder
+    here = [root / split for split in stored.recipe.splits] if usual == "." else [root / usual]
+    fits = usual == "." or stored.folder.endswith(f"/{usual}")
+    return os.path.normpath(root / usual) if fits and any(map(os.path.lexists, here)) else stored.folder
 
 
 def refuse_other_recipe(facts: Path, recipe: Recipe, folder: Path | Remote) -> StoredPlan | None:

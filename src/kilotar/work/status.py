@@ -11,7 +11,6 @@ from kilotar.events import ignore
 from kilotar.model.report import ArchiveFact, DownloadFact, OutputState, Status
 from kilotar.plan.selection import ALL_IMAGES
 from kilotar.sources.local import FileIdentity, is_still
-from kilotar.store.journal import read_journal
 from kilotar.store.lock import lock_holder
 from kilotar.store.workspace import InputRecord, RootFacts, Workspace
 from kilotar.work.downloads import Downloads
@@ -26,7 +25,7 @@ def status(root: Path) -> Status:
     """Give the state of a root. Raises LayoutRefused where nothing was prepared."""
     workspace = Workspace(root)
     facts = workspace.prepared()
-    archives = {record.name: record for record in read_journal(workspace.inputs, InputRecord)}
+    archives = {record.name: record for record in workspace.input_records()}
     return Status(
         root=str(workspace.root),
         edition=facts.edition,

@@ -21,9 +21,8 @@ from kilotar.model.edition import Edition
 from kilotar.model.sample import NO_LABEL, Extent, Sample, Split
 from kilotar.model.seams import Written
 from kilotar.model.table import Part, RowsBuilder, SampleTable
-from kilotar.store.journal import read_journal
 from kilotar.store.manifest import walk_files
-from kilotar.store.workspace import InputRecord, Workspace
+from kilotar.store.workspace import Workspace
 from kilotar.work.gathering import Gatherer
 from kilotar.work.inputs import image_archives
 from kilotar.work.labels import LabelJoin
@@ -117,7 +116,7 @@ class SourceTruth:
             splits: that are wanted; () for all whose archive the root knows.
         Raises: LayoutRefused where an archive is gone, ArchiveRefused, MachineError.
         """
-        known = {record.name for record in read_journal(root.inputs, InputRecord)}
+        known = {record.name for record in root.input_records()}
         splits = splits or tuple(s for s in Split if known & {a.name for a in image_archives(edition, (s,))})
         surveyed = stack.enter_context(survey_again(root, edition, splits=splits, proved=True))
         paths = {archive.local.name: str(archive.local.path) for archive in surveyed.archives}
