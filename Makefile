@@ -3,10 +3,12 @@
 VENV = .venv
 BIN = $(VENV)/bin
 INTEROP = .venv-interop
+MXNET = .venv-mxnet
 SITE = .venv-docs
 
 # Two groups of tests: those of our own, and those that hand our outputs to the readers they are for. The second needs
-# torch (3 GB), so it has its own environment and runs there only when everything is required.
+# torch (3 GB), so it has its own environment and runs there only when everything is required. MXNet needs a numpy that no
+# other reader takes; tests call it in an environment of its own.
 PYTEST = $(BIN)/pytest -n auto --maxprocesses 8 --dist worksteal
 FLOORS = tests/test_floors.py tests/test_bans.py tests/test_facts_live_in_editions.py
 
@@ -25,7 +27,7 @@ demo: $(VENV)/.core
 	$(BIN)/kilotar demo demo
 
 ifeq ($(KILOTAR_REQUIRE_ALL),1)
-test: $(VENV)/.dev $(INTEROP)/.stamp
+test: $(VENV)/.dev $(INTEROP)/.stamp $(MXNET)/.stamp
 	$(INTEROP)/bin/pytest tests/interop
 	$(PYTEST) --ignore tests/interop
 else
@@ -66,6 +68,10 @@ $(VENV)/.dev: $(VENV)/.core
 $(INTEROP)/.stamp: pyproject.toml .ci/environment tests/interop/requirements.txt
 	.ci/environment $(INTEROP) -e '.[dev]' -r tests/interop/requirements.txt
 	PKG_CONFIG_PATH=$(CURDIR)/tests/interop/ffcv .ci/environment $(INTEROP) --no-deps ffcv==1.0.2
+	@touch $@
+
+$(MXNET)/.stamp: .ci/environment
+	PYTHONS=python3.11 .ci/environment $(MXNET) mxnet==1.9.1 'numpy<1.24'
 	@touch $@
 
 $(SITE)/.stamp: docs/requirements.txt .ci/environment

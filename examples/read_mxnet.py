@@ -1,6 +1,7 @@
 """Read ImageNet by MXNet, from RecordIO: python read_mxnet.py ROOT (after: kilotar export ROOT recordio).
 
-MXNet has ended: its last wheels are for Python 3.8. The same files are read by DALI: read_dali.py.
+MXNet has ended. Its last release still installs up to Python 3.11: pip install mxnet==1.9.1 "numpy<1.24"
+The same files are read by DALI: read_dali.py.
 """
 
 import sys

@@ -14,7 +14,8 @@ offsets as if they were one file.
 Rules guarded: bytes of images as published, as im2rec --pass-through has them (22 are CMYK and one is a PNG: DALI and
 OpenCV decode both); labels are floats from 0, -1 for test; records are numbered through a split in the order of its
 files. With boxes a label is what MXNet's detection iterators want: 4, 5, width, height of the image, then class, xmin,
-ymin, xmax, ymax of each box as fractions; class -1 marks boxes of other classes, and of images that tell no size.
+ymin, xmax, ymax of each box as fractions; class -1 marks boxes of other classes, of images that tell no size, and the
+one object of an image without boxes.
 Source: apache/mxnet python/mxnet/recordio.py, tools/im2rec.py, python/mxnet/image/detection.py; NVIDIA/DALI
 dali/operators/reader/loader/recordio_loader.h.
 """
@@ -48,8 +49,10 @@ ABOUT = SinkAbout(
     snippet='fn.readers.mxnet(path=["{folder}/train.rec"], index_path=["{folder}/train.idx"], random_shuffle=True)',
     side_bytes=75,
     shards=True,
+    version=2,
 )
 _HEAD = struct.Struct("<IfQQ")
+_NO_OBJECT = (-1, 0, 0, 0, 0)  # class, sides
 _BEGIN = struct.Struct("<4sIIfQQ")  # of a record: its frame, then the header
 OFFICIAL: Callable[[Sample], Any] | None = None  # im2rec shuffles the list of a folder, whose walk no name tells
 
@@ -100,16 +103,18 @@ def _head(sample: Sample, label: int, number: int, packed: bool) -> bytes:
 
 
 def _labels(sample: Sample) -> int:
-    return 4 + 5 * len(sample.boxes)
+    return 4 + 5 * max(1, len(sample.boxes))  # MXNet's iterator ends at an image without an object
 
 
 def _packed(boxes: Sequence[Box], data: bytes, ranks: Mapping[str, int]) -> Iterator[float]:
     """Give the labels of detection."""
     width, height = _size_px(data)
     yield from (4, 5, width, height)
+    if not boxes:
+        yield from _NO_OBJECT
     for box in boxes:
         if not (width and height):
-            yield from (-1, 0, 0, 0, 0)
+            yield from _NO_OBJECT
             continue
         yield ranks.get(box.wnid, -1)
         yield from (box.xmin / width, box.ymin / height, min(box.xmax / width, 1), min(box.ymax / height, 1))
