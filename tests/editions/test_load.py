@@ -216,3 +216,48 @@ def test_the_example_in_the_docs_is_an_edition(write: Write) -> None:
     edition = load_edition(write(page.split("```toml\n")[1].split("```")[0]))
     assert edition.name == "birds" and edition.val_labels == (1, 0)
     assert len(edition.archives) == 2 and len(edition.classes) == 2
+
+
+PACKED = """\
+name = "mine"
+is_detection = true
+
+[[classes]]
+wnid = "n00000001"
+
+[[archives]]
+name = "all.tar.gz"
+role = "packed"
+lists = 'sets/(?P<split>train|val)\\\\.txt'
+
+[[archives]]
+name = "train.tar"
+role = "images"
+split = "train"
+layout = "flat-tar"
+within = 'images/train'
+member = '\\\\d+\\\\.JPEG'
+"""
+
+
+def test_archives_within_a_packed_one_are_read(write: Write) -> None:
+    edition = load_edition(write(PACKED))
+    assert [archive.name for archive in edition.packed] == ["all.tar.gz"]
+    assert edition.archive("train.tar").within == "images/train"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ('role = "packed"', 'role = "other"', "field within: is for images and boxes in an archive of role packed"),
+        ("is_detection = true", "is_detection = false", r"has no group wnid|field within: is for editions with"),
+        ("(?P<split>train|val)", "(train|val)", "field lists: has no group split"),
+        ("'images/train'", "'images/(train'", "field within: is no regular expression"),
+        ('layout = "flat-tar"', 'layout = "tar-of-tars"', "field layout"),
+        ("within = 'images/train'", "", "field layout"),
+    ],
+)
+def test_what_is_wrong_with_a_packed_archive_is_named(write: Write, old: str, new: str, named: str) -> None:
+    assert PACKED.count(old) == 1
+    with pytest.raises(EditionRefused, match=named):
+        load_edition(write(PACKED.replace(old, new)))
