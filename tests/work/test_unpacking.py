@@ -9,7 +9,7 @@ import json
 import re
 import shutil
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -393,6 +393,14 @@ def test_a_folder_without_the_archive_is_told_with_the_name_that_was_looked_for(
         prepare(found, tmp_path / "root", "coco")
 
     assert f"looked for {NAME}" in caught.value.seen
+
+
+@pytest.mark.parametrize("verb", [kilotar.prepare, kilotar.get, kilotar.plan], ids=["prepare", "get", "plan"])
+def test_a_packed_archive_that_would_be_fetched_is_asked_for(
+    found: Detections, tmp_path: Path, verb: Callable[..., object]
+) -> None:
+    with pytest.raises(LayoutRefused, match="packed archives are not fetched"):
+        verb(tmp_path / "root", fetching=kilotar.Fetching(way="http"), edition=str(found.toml))
 
 
 def test_test_images_that_the_archive_has_not_are_asked_for_by_name(found: Detections, tmp_path: Path) -> None:

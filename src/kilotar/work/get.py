@@ -28,6 +28,7 @@ from kilotar.work.request import Request
 from kilotar.work.settling import edition_for, settle
 from kilotar.work.space import refuse_when_full
 from kilotar.work.survey import Survey, survey
+from kilotar.work.unpacking import unpacked
 
 __all__ = ["fetch_archives", "get"]
 
@@ -50,6 +51,7 @@ def get(request: Request, emit: Emit = ignore, *, kit: bool = False) -> Report:
         closing(Inputs.open_for(request, workspace, edition, emit)) as inputs,
     ):
         workspace.sweep()
+        request = unpacked(request, edition, workspace, emit)
         extras = fetch_extras(request, edition, inputs, workspace.archives, emit, kit=kit)
         surveyed = survey(request, edition, workspace, inputs, emit, kits=False)
         expected = forecast_run(request, surveyed.foreseen(), (), workspace, inputs.downloads, measure=False)

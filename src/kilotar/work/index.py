@@ -21,13 +21,12 @@ from kilotar.work.arriving import Arrivals
 from kilotar.work.ending import one_by_one, telling_end
 from kilotar.work.engine import Engine, Job
 from kilotar.work.inputs import Inputs
-from kilotar.work.packed import find_packed
 from kilotar.work.reporting import report_run
 from kilotar.work.request import Request
 from kilotar.work.settling import edition_for, settle
 from kilotar.work.survey import Survey, SurveyedArchive, survey
 from kilotar.work.tasks import write_part
-from kilotar.work.unpacking import unpack
+from kilotar.work.unpacking import unpacked
 
 __all__ = ["index"]
 
@@ -48,8 +47,7 @@ def index(request: Request, emit: Emit = ignore) -> Report:
         closing(Inputs.open_for(request, workspace, edition, emit)) as inputs,
     ):
         workspace.sweep()
-        packed = find_packed(request, edition, workspace)
-        request = unpack(packed, request, emit) if packed else request
+        request = unpacked(request, edition, workspace, emit)
         surveyed = survey(request, edition, workspace, inputs, emit)
         workspace.write_facts(settled)
         surveyed, findings = _index_all(surveyed, inputs, request.threads, emit)

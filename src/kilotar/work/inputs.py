@@ -173,7 +173,9 @@ class Inputs:
             f"the archive of the {split} images is not in {where}",
             seen=f"looked for {', '.join(looked) or 'nothing: the edition names none'}; there: "
             + (", ".join(sorted(present)) or "none of the archives"),
-            fix="give the folder with --from, fetch it with --from torrent, or leave the split out with --splits",
+            fix="give the folder with --from, "
+            + ("" if self._edition.packed else "fetch it with --from torrent, ")
+            + "or leave the split out with --splits",
         )
 
     def _record_of(self, name: str) -> InputRecord | None:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from kilotar.errors import DigestMismatch, storage_error
+from kilotar.errors import DigestMismatch, LayoutRefused, storage_error
 from kilotar.events import Finding
 from kilotar.model.edition import Archive, ArchiveRole, Edition
 from kilotar.sources.local import FileIdentity, LocalArchive, find_loose
@@ -115,7 +115,7 @@ class Packed:
 def find_packed(request: Request, edition: Edition, workspace: Workspace) -> Packed | None:
     """Give the packed archive that a request means: one that lies there, else what was made of one.
 
-    Raises: MachineError.
+    Raises: LayoutRefused where it is nowhere and would have to be fetched; MachineError.
     """
     known = [_known(about, edition, workspace) for about in edition.packed]
     for packed in known:
@@ -123,7 +123,15 @@ def find_packed(request: Request, edition: Edition, workspace: Workspace) -> Pac
             found = find_loose(place, (packed.about,)) if place.is_dir() else ()
             if found:
                 return replace(packed, local=found[0])
-    return next((packed for packed in known if request.source is None and packed.made), None)
+    made = next((packed for packed in known if request.source is None and packed.made), None)
+    if known and made is None and request.fetching is not None:
+        url = " ".join(known[0].about.urls[:1]) or known[0].about.name
+        raise LayoutRefused(
+            f"{known[0].about.name} is not in {workspace.root}, and packed archives are not fetched",
+            seen=f"looked for {', '.join(packed.about.name for packed in known)}",
+            fix=f"fetch one of them, such as {url}, and give its folder: --from DIR",
+        )
+    return made
 
 
 def _known(about: Archive, edition: Edition, workspace: Workspace) -> Packed:

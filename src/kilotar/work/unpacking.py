@@ -27,17 +27,24 @@ from kilotar.store.appending import AppendedFile
 from kilotar.store.files import fsync_folder
 from kilotar.store.journal import Journal
 from kilotar.store.staging import remove_tree
+from kilotar.store.workspace import Workspace
 from kilotar.work.image_sets import ImageSets
 from kilotar.work.member_names import NameRule, SkipReport, most_members
-from kilotar.work.packed import Packed, UnpackedRecord, refuse_unproved
+from kilotar.work.packed import Packed, UnpackedRecord, find_packed, refuse_unproved
 from kilotar.work.request import Request
 
-__all__ = ["unpack"]
+__all__ = ["unpack", "unpacked"]
 
 _TOLD_BYTES = 64 << 20
 _LARGEST_LIST_BYTES = 64 << 20
 _LONGEST_NAME = 100  # of a file in a tar
 _OF_IMAGES = (".jpeg", ".jpg", ".xml")
+
+
+def unpacked(request: Request, edition: Edition, workspace: Workspace, emit: Emit) -> Request:
+    """Give the request with what a packed archive holds, where the edition has one. Raises as `unpack`."""
+    packed = find_packed(request, edition, workspace)
+    return unpack(packed, request, emit) if packed else request
 
 
 def unpack(packed: Packed, request: Request, emit: Emit) -> Request:
