@@ -82,6 +82,15 @@ def test_verify_has_three_levels(library: Library, kt: Run, flags: tuple[str, ..
     assert library.words["repair"] == ("--repair" in flags)
 
 
+def test_verify_takes_names_of_outputs_and_keeps_them_for_the_repair(library: Library, kt: Run) -> None:
+    library.gives["verify"] = replace(REPORT, verb="verify", root="/data", findings=(TRUNCATED,))
+
+    ended = kt("verify", "data", "--name", "five,tenth", "--name", "mine")
+
+    assert library.words["names"] == ("five", "tenth", "mine")
+    assert ended.out.endswith("  fix      kilotar verify /data --name five,tenth,mine --repair\n")
+
+
 def test_quick_and_deep_exclude_each_other(library: Library, kt: Run) -> None:
     ended = kt("verify", "--quick", "--deep")
 

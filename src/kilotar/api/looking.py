@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from kilotar.api.wish import OnEvent, as_path, place
 from kilotar.events import ignore
 
 if TYPE_CHECKING:
+    from kilotar.errors import UsageError
     from kilotar.model.checkup import Checkup
     from kilotar.model.edition import Edition, Synset
     from kilotar.model.report import Report, Status
@@ -24,6 +26,7 @@ def verify(
     *,
     level: str = "normal",
     repair: bool = False,
+    names: Sequence[str] = (),
     against: Path | str | None = None,
     format_name: str = "",
     edition: str = "",
@@ -36,6 +39,7 @@ def verify(
         root:    a root; the folder of an export; or what `place` gives for an address in a store of objects.
         level:   "quick", "normal" or "deep".
         repair:  write bad files of a root anew.
+        names:   of a root, the outputs that are checked, and not the archives; () for all of it.
         against: of an export, the root whose archives it is held against; by default the one above it.
         format_name, edition: of an export that does not say it itself.
     Raises: LayoutRefused where nothing was prepared; Busy; MachineError; StoreFailed; UsageError for another level,
@@ -43,18 +47,30 @@ def verify(
     """
     where = place(root) if isinstance(root, str) else root
     if not isinstance(where, Path):
-        only = repair or against is not None or bool(format_name)  # an edition may be set for all commands
+        only = repair or bool(names) or against is not None or bool(format_name)  # an edition may be set for all
         return _verify_remote(where, level, jobs, on_event, for_folders=only)
     from kilotar.work import verify as verb
     from kilotar.work.exported import is_root
 
     parsed, where, says = verb.parse_level(level), as_path(where), {"format_name": format_name, "edition": edition}
     if against is None and not format_name and is_root(where):  # which knows its edition
-        return verb.verify(where, level=parsed, repair=repair, jobs=jobs, emit=on_event)
+        return verb.verify(where, level=parsed, repair=repair, names=names, jobs=jobs, emit=on_event)
+    if names:
+        raise _for_roots(where, names)
     from kilotar.work.proving import verify_export
 
     other = None if against is None else as_path(against)
     return verify_export(where, level=parsed, repair=repair, against=other, jobs=jobs, emit=on_event, **says)
+
+
+def _for_roots(where: Path, names: Sequence[str]) -> UsageError:
+    from kilotar.errors import UsageError
+
+    return UsageError(
+        "--name chooses among the outputs of a root",
+        seen=f"{where} is none, or is taken for an export by --against or --format",
+        fix=f"kilotar verify ROOT --name {names[0]}; or leave --name out",
+    )
 
 
 def _verify_remote(remote: Remote, level: str, jobs: int, on_event: OnEvent, *, for_folders: bool) -> Report:
@@ -64,7 +80,7 @@ def _verify_remote(remote: Remote, level: str, jobs: int, on_event: OnEvent, *, 
 
     if for_folders:
         raise UsageError(
-            "--repair, --against and --format are for folders",
+            "--repair, --name, --against and --format are for folders",
             seen=f"{remote} is an address",
             fix="an output is repaired by its root: kilotar verify ROOT --repair",
         )

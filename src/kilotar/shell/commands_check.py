@@ -14,7 +14,7 @@ from kilotar.errors import UsageError
 from kilotar.events import Emit
 from kilotar.shell import machine
 from kilotar.shell.commands_make import ROOT, answer_report, ask_library, place_of
-from kilotar.shell.flags import JOBS, Talk, Wanted
+from kilotar.shell.flags import JOBS, Talk, Wanted, listed
 from kilotar.shell.network import Network
 from kilotar.shell.show_plan import show_status, show_why
 from kilotar.shell.stage import Answer, perform
@@ -33,6 +33,7 @@ def verify(
     quick: bool = False,
     deep: bool = False,
     repair: bool = False,
+    name: tuple[str, ...] = (),
     endpoint: str = "",
     against: Path | None = None,
     format_name: Annotated[str, Parameter(name="--format")] = "",
@@ -47,6 +48,7 @@ def verify(
         quick: Manifest, sizes and counts only; no file is read.
         deep: Decode every image as well.
         repair: Write bad files again, from the archives.
+        name: Of a data set: only the outputs of these names, and not the archives.
         endpoint: Address of the server of s3:// or az://, if it is not the store's own.
         against: Of an export: the data set whose archives it is held against. Default: the one above it.
         format_name: Of an export that does not say it itself: its format.
@@ -60,6 +62,7 @@ def verify(
             place_of(root, endpoint) or root,
             level=_level(quick, deep),
             repair=repair,
+            names=listed(name),
             against=against,
             format_name=format_name,
             edition=edition,
@@ -69,13 +72,14 @@ def verify(
         answer = answer_report(report)
         is_root = folder is not None and not report.proofs
         fixes = is_root and not repair and any(problem.kind in REPAIRABLE for problem in report.problems)
-        return replace(answer, lines=[*answer.lines, *([_repair_line(report.root)] if fixes else [])])
+        return replace(answer, lines=[*answer.lines, *([_repair_line(report.root, listed(name))] if fixes else [])])
 
     return perform("verify", talk, work, folder)
 
 
-def _repair_line(root: str) -> str:
-    return field("fix", f"kilotar verify {shlex.quote(root)} --repair")
+def _repair_line(root: str, names: tuple[str, ...]) -> str:
+    chosen = f" --name {','.join(names)}" if names else ""
+    return field("fix", f"kilotar verify {shlex.quote(root)}{chosen} --repair")
 
 
 def _level(quick: bool, deep: bool) -> Level:
@@ -100,6 +104,8 @@ def status(root: Path = ROOT, *, talk: Talk = Talk()) -> int:  # noqa: B008 - fr
 
 def why(root: Path = ROOT, *, wanted: Wanted = Wanted(), talk: Talk = Talk()) -> int:  # noqa: B008 - frozen
     """Say of each step why `prepare` would do it, or keep what there is.
+
+    With --name and nothing else that says what is wanted: of the output of that name, as it was begun.
 
     Args:
         root: Folder of the data set.

@@ -36,6 +36,7 @@ from kilotar.work.outputs import drop_spools
 from kilotar.work.packed import find_packed
 from kilotar.work.picking import is_unpicked, pick_images
 from kilotar.work.planning import plan_outputs, with_boxes
+from kilotar.work.recalling import recalled
 from kilotar.work.reporting import report_run
 from kilotar.work.request import Request
 from kilotar.work.settling import edition_for, settle
@@ -113,7 +114,11 @@ def _unpacked(request: Request, edition: Edition, workspace: Workspace, emit: Em
 
 
 def why(request: Request, emit: Emit = ignore) -> tuple[WhyRow, ...]:
-    """Give every step with what `prepare` would do with it, and the reason; nothing is changed. Raises as `plan`."""
+    """Give every step with what `prepare` would do with it, and the reason; nothing is changed. Raises as `plan`.
+
+    A request that says no more than the name of an output that was begun is one for that output as it is.
+    """
+    request = recalled(request, Workspace(request.root))
     edition = edition_for(request, Workspace(request.root))
     request = with_boxes(request, edition)
     rows: list[WhyRow] = []

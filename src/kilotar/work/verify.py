@@ -7,11 +7,12 @@ exceptions; only `repair` writes, and only bytes whose digest is the recorded on
 
 from __future__ import annotations
 
+import difflib
 import enum
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -53,29 +54,52 @@ class Level(enum.StrEnum):
 
 
 def verify(
-    root: Path, *, level: Level = Level.NORMAL, repair: bool = False, jobs: int = 0, emit: Emit = ignore
+    root: Path,
+    *,
+    level: Level = Level.NORMAL,
+    repair: bool = False,
+    names: Sequence[str] = (),
+    jobs: int = 0,
+    emit: Emit = ignore,
 ) -> Report:
     """Check what was prepared under a root; give the report, which is also stored beside `report.json`.
 
     Args:
+        names:  of outputs; of these alone, and not of the archives. () for all of it.
         repair: write missing and bad files anew from the archives.
         jobs:   threads or processes, 0 for one a core.
-    Raises: LayoutRefused where nothing was prepared; Busy; MachineError.
+    Raises: LayoutRefused where nothing was prepared; UsageError for a name that no output has; Busy; MachineError.
     """
     started = time.monotonic()
     workspace = Workspace(root)
     facts = workspace.prepared()
     edition = edition_of(facts)
     with telling_end("verify", emit), hold_lock(workspace.lock):
-        outputs = begun_outputs(workspace)
+        outputs = _named(begun_outputs(workspace), names)
         images = sum(output.manifest.images for output in outputs if output.manifest)
         emit(RunStarted("verify", str(workspace.root), len(outputs), images, 0))
         check = _Check(workspace, edition, level, jobs or os.cpu_count() or 1, emit)
         for output in outputs:
             check.output(output, repair=repair)
-        archives = check_archives(workspace, edition, digests=level is not Level.QUICK, found=check.found)
-        check.archives_in_place()
+        archives: tuple[ArchiveFact, ...] = ()
+        if not names:
+            archives = check_archives(workspace, edition, digests=level is not Level.QUICK, found=check.found)
+            check.archives_in_place()
         return check.report(archives, time.monotonic() - started)
+
+
+def _named(outputs: tuple[Output, ...], names: Sequence[str]) -> tuple[Output, ...]:
+    """Give the outputs of these names, all where none is named. Raises UsageError."""
+    known = [output.name for output in outputs]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], known, n=1)
+        raise UsageError(
+            f"there is no output {unknown[0]!r}",
+            seen=f"outputs: {', '.join(known) or 'none'}",
+            fix=f"did you mean {near[0]}?" if near else "kilotar status tells their names",
+        )
+    return tuple(output for output in outputs if not names or output.name in names)
 
 
 def parse_level(word: str) -> Level:
