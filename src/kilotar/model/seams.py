@@ -154,6 +154,3 @@ class Row:
     read: Callable[[], bytes] | None = None
     at: Extent | None = None
     boxes: Callable[[], tuple[Box, ...]] | None = None
-
-
-RowIterator = Iterator[Row]

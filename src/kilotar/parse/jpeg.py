@@ -17,7 +17,7 @@ __all__ = ["EndFacts", "JpegFacts", "JpegRefused", "probe_jpeg", "walk_scans"]
 
 MAX_SEGMENTS = 4096  # a segment costs a loop of Python; an honest file has about ten, and 100 scans make 200
 
-SOI, EOI, SOS, DNL = 0xD8, 0xD9, 0xDA, 0xDC
+EOI, SOS = 0xD9, 0xDA
 _HUFFMAN = {0xC0: False, 0xC1: False, 0xC2: True}  # baseline, extended, progressive
 _NO_FRAME = {0xC4, 0xC8, 0xCC}  # DHT, JPG, DAC lie between the codes of frames
 _BETWEEN_SCANS = {0xC4, 0xDB, 0xDC, 0xDD, 0xFE, *range(0xE0, 0xF0)}  # DHT DQT DNL DRI COM APPn

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from kilotar.errors import LayoutRefused, UsageError
-from kilotar.model.sample import Extent, Split
+from kilotar.model.sample import Split
 from kilotar.model.seams import Collection, OutFolder, Row, ShardFact, Written
-from kilotar.sinks.reading import BoxReader, FileRows, plain_name, read_extent, read_json, refusing, row_at
+from kilotar.sinks.reading import BoxReader, FileRows, plain_name, read_json, refusing, row_at
 from kilotar.sinks.rows import text
 
 __all__ = [
@@ -35,14 +35,12 @@ __all__ = [
     "publish_indexes",
     "read_at",
     "read_files",
-    "reader",
     "walk_samples",
 ]
 
 NAMES = "names.tsv"
 _MOST_BYTES = (1 << 32) - 1
 
-ListedOf = Callable[[int], Iterator[tuple[str, str]]]
 ShardsOf = Callable[[Any], Iterable[tuple[Any, Any, Any]]]
 ReadShard = Callable[[Path, BinaryIO, int, Any], Iterator[tuple[int, tuple[int, int], BoxReader | None]]]
 
@@ -183,8 +181,3 @@ def read_at(path: Path, file: BinaryIO, offset: int, size_bytes: int) -> bytes:
     if len(data) != size_bytes:
         raise LayoutRefused(f"{path} is cut short", seen=f"{size_bytes} bytes at {offset} are not there")
     return data
-
-
-def reader(path: Path, offset: int, size_bytes: int) -> Callable[[], bytes]:
-    """Give what reads an image when it is asked for."""
-    return read_extent(Extent(str(path), offset, size_bytes))

@@ -42,16 +42,13 @@ class TrackerState(msgspec.Struct, frozen=True, rename="camel"):
 class TorrentState(msgspec.Struct, frozen=True, rename="camel"):
     """What `torrent-get` tells of a torrent. Rates are bytes a second, `*_ever` bytes."""
 
-    hash_string: str = ""
     name: str = ""
     download_dir: str = ""
     status: int = 0
     error: int = 0
     error_string: str = ""
     pieces: str = ""
-    percent_done: float = 0.0
     left_until_done: int = -1
-    recheck_progress: float = 0.0
     rate_download: int = 0
     rate_upload: int = 0
     downloaded_ever: int = 0
@@ -80,7 +77,6 @@ class _Torrents(msgspec.Struct, frozen=True):
 
 class _Added(msgspec.Struct, frozen=True, rename="kebab"):
     torrent_added: TorrentState | None = None
-    torrent_duplicate: TorrentState | None = None
 
 
 class _Reply(msgspec.Struct, frozen=True):

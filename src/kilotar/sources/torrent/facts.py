@@ -57,7 +57,6 @@ class Ledger:
     proxy_error: str = ""
     file_errors: list[str] = field(default_factory=list)
     error_number: int = 0
-    dropped_alerts: int = 0
 
     def hear(self, alert: Any) -> None:
         """Take an alert in; one without a row says nothing that is counted."""
@@ -177,10 +176,6 @@ def _banned(ledger: Ledger, _: Any) -> None:
     ledger.banned += 1
 
 
-def _dropped(ledger: Ledger, _: Any) -> None:
-    ledger.dropped_alerts += 1
-
-
 ROWS: dict[str, Callable[[Ledger, Any], None]] = {
     "peer_disconnected": _disconnected,
     "tracker_announce": _tracker_asked,
@@ -197,7 +192,6 @@ ROWS: dict[str, Callable[[Ledger, Any], None]] = {
     "incoming_connection": _came_in,
     "hash_failed": _hash_failed,
     "peer_ban": _banned,
-    "alerts_dropped": _dropped,
 }
 
 
