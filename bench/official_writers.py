@@ -8,17 +8,17 @@ durable. Imports are not timed. The bytes of images are passed through wherever 
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import pickle
 import random
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+from bench.child import cpu_s, sync
 
 Images = list[tuple[str, int]]
 Write = Callable[[Images, Path, int], None]
@@ -231,28 +231,14 @@ def main(words: list[str]) -> None:
     images = listed(tree)
     write = WRITERS[name]()
     out.mkdir(parents=True)
-    before, begun = _cpu_s(), time.monotonic()
+    before, begun = cpu_s(), time.monotonic()
     write(images, out, cores)
-    _sync(out)
+    sync(out)
     wall_s = time.monotonic() - begun
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
-    figures = {"images": len(images), "bytes": size, "wall_s": round(wall_s, 3), "cpu_s": round(_cpu_s() - before, 3)}
+    figures = {"images": len(images), "bytes": size, "wall_s": round(wall_s, 3), "cpu_s": round(cpu_s() - before, 3)}
     print(json.dumps(figures), flush=True)
     os._exit(0)  # the file is whole and durable; FFCV's processes sometimes wait for each other for ever at the end
-
-
-def _cpu_s() -> float:
-    both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(usage.ru_utime + usage.ru_stime for usage in both)
-
-
-def _sync(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        if ctypes.CDLL(None, use_errno=True).syncfs(fd):
-            raise OSError(ctypes.get_errno(), "syncfs")
-    finally:
-        os.close(fd)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ memory, which is filled again before each.
 from __future__ import annotations
 
 import argparse
-import ctypes
 import json
 import os
 import resource
@@ -27,6 +26,7 @@ from pathlib import Path
 import kilotar
 import kilotar.work.prepare
 from bench.archives import Source, build
+from bench.child import cpu_s, sync
 from bench.harness import HOME, Ground, read_through, say, shuffled
 from bench.harness import Variant as Harnessed
 from bench.record import Record
@@ -35,7 +35,7 @@ from kilotar.sinks.base import find_sinks
 
 RESULTS = HOME / "bench" / "writers.jsonl"
 FORMATS = ("webdataset", "mds", "litdata", "parquet", "array-record", "tfds", "lmdb", "ffcv")
-OWN_ONLY = ("tfrecord", "recordio")  # their official writers cannot be installed, or are not one program
+OWN_ONLY = ("tfrecord", "recordio")  # their official writers want a numpy that others refuse, or are not one program
 TIMEOUT_S = 600
 ONE, TWO = "one core", "two cores"
 
@@ -130,7 +130,7 @@ def child(words: list[str]) -> None:
     root = Path(out)
     (root / ".kilotar").mkdir(parents=True)
     find_sinks()  # imports are nobody's time
-    before, begun = _cpu_s(), time.monotonic()
+    before, begun = cpu_s(), time.monotonic()
     if job == "own":
         shutil.copyfile(Path(known, ".kilotar", "inputs.jsonl"), root / ".kilotar" / "inputs.jsonl")
         report = kilotar.prepare(
@@ -145,11 +145,11 @@ def child(words: list[str]) -> None:
         images = report.outputs[0].images
     else:
         images = sum(1 for _ in _copied(next(Path(folder).glob("*.tar")), root / "one"))
-    _sync(root)
+    sync(root)
     wall_s = time.monotonic() - begun
     size = sum(path.stat().st_size for path in root.rglob("*") if path.is_file() and ".kilotar" not in path.parts)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    figures = {"images": images, "bytes": size, "wall_s": round(wall_s, 3), "cpu_s": round(_cpu_s() - before, 3)}
+    figures = {"images": images, "bytes": size, "wall_s": round(wall_s, 3), "cpu_s": round(cpu_s() - before, 3)}
     print(json.dumps({**figures, "own_peak_rss": peak}))
 
 
@@ -159,20 +159,6 @@ def _copied(archive: Path, target: Path) -> Iterator[int]:
         while size := source.readinto(buffer):
             out.write(buffer[:size])
             yield size
-
-
-def _cpu_s() -> float:
-    both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(usage.ru_utime + usage.ru_stime for usage in both)
-
-
-def _sync(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        if ctypes.CDLL(None, use_errno=True).syncfs(fd):
-            raise OSError(ctypes.get_errno(), "syncfs")
-    finally:
-        os.close(fd)
 
 
 if __name__ == "__main__":
