@@ -6,8 +6,7 @@ PYTHON has the packages of tests/interop, and those official writers that it lac
 tree of an ImageFolder, in a mixed order; kilotar reads the archive, whose proof is that of an earlier run, and hashes
 what it writes. Both end when the files are durable. "one core" and "two cores" bind a process and all it starts to so
 many; "limit" writes the bytes of the archive to one file on one core, read and written in runs of 1 MiB.
-Outputs are deleted after each variant: they are few large files, so nothing of the ground changes but its
-memory, which is filled again before each.
+Outputs are emptied after each variant and deleted at the end; memory is filled again before each.
 """
 
 from __future__ import annotations
@@ -68,22 +67,21 @@ def main() -> None:
                 name = variant.args["name"]
                 if name not in without and (not only or name in only or variant.job == "limit"):
                     bench.ground.fill_memory()
-                    _measure(variant, number, source, known, given.readers, given.work, record)
+                    _measure(variant, number, source, known, given.readers, bench.ground, record)
             bench.ground.clear()
 
 
 def _measure(
-    variant: Harnessed, number: int, source: Source, known: Path, readers: Path, work: Path, record: Record
+    variant: Harnessed, number: int, source: Source, known: Path, readers: Path, ground: Ground, record: Record
 ) -> None:
-    out = work / "rounds" / f"writer-{os.getpid()}"
-    shutil.rmtree(out, ignore_errors=True)
+    out = ground.fresh()
     out.parent.mkdir(parents=True, exist_ok=True)
     read_through(source.archive)
     os.sync()
     name, cores = str(variant.args["name"]), int(str(variant.args["cores"]))
     command = _command(variant.job, name, cores, source, known, readers, out)
     done = _run(command, cores)
-    shutil.rmtree(out, ignore_errors=True)
+    _empty(out)
     if done is None or done.returncode:
         why = _words(done)
         say(f"{variant.name} left out: {why}")
@@ -91,6 +89,13 @@ def _measure(
         return
     figures = json.loads(done.stdout.splitlines()[-1])
     record.add("writers", name=variant.name, round=number, load=os.getloadavg()[0], **figures)
+
+
+def _empty(folder: Path) -> None:
+    """Give the room of all files back; the files stay, for unlinked inodes slow down whoever makes files next."""
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            os.truncate(path, 0)
 
 
 def _run(command: list[str | os.PathLike[str]], cores: int) -> subprocess.CompletedProcess[str] | None:
