@@ -8,6 +8,7 @@ Source: tensorflow/core/example/{example,feature}.proto and the wire format of p
 from __future__ import annotations
 
 import struct
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
@@ -49,8 +50,10 @@ def features_bytes(features: Mapping[str, bytes]) -> int:
 
 def _around(features: Mapping[str, bytes], name: str, size_bytes: int) -> tuple[bytes, bytes]:
     """Give what stands before and behind the image in its record."""
-    before = b"".join([_entry(other, features[other]) for other in sorted(features) if other < name])
-    after = b"".join([_entry(other, features[other]) for other in sorted(features) if other > name])
+    names = sorted(features)
+    split = bisect_left(names, name)
+    before = b"".join([_entry(other, features[other]) for other in names[:split]])
+    after = b"".join([_entry(other, features[other]) for other in names[split:]])
     head = b""
     for number in (1, 1, 2):  # bytes of a list, list of a feature, value of an entry
         head = _begin(number, len(head) + size_bytes) + head
@@ -70,6 +73,7 @@ def ints(values: Iterable[int]) -> bytes:
     return _list(3, b"".join(varint(value & (1 << 64) - 1) for value in values))
 
 
+@lru_cache(maxsize=4096)  # few widths and heights are many
 def wide_int(value: int) -> bytes:
     """Give a feature of one integer below 2**21 that takes the same room whatever it is; every reader takes it so."""
     return _list(3, bytes((value & 0x7F | 0x80, value >> 7 & 0x7F | 0x80, value >> 14)))
