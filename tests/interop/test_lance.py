@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-import kilotar
-from kilotar.editions.tiny import Tiny, make_tiny
+from kilotar.editions.tiny import Tiny
+from tests.interop.made import export
 from tests.need import need_module
 
 lance = need_module("lance")
@@ -20,23 +20,8 @@ NAMES = {"train": "train", "val": "validation", "test": "test"}
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
-    return make_tiny(tmp_path_factory.mktemp("archives"), classes=4, per_class=6, val=9, test=2, flaws=("cmyk", "png"))
-
-
-@pytest.fixture(scope="module")
 def folder(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("made") / "root"
-    kilotar.prepare(
-        root,
-        source=tiny.folder,
-        edition=str(tiny.toml),
-        formats=("lance",),
-        splits=tuple(NAMES),
-        boxes=True,
-        options=(("lance", "shards", "3"),),
-    )
-    return root / "lance"
+    return export(tiny, tmp_path_factory.mktemp("made") / "root", "lance", ("shards", "3"))
 
 
 def opened(folder: Path, split: str) -> Any:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-import kilotar
-from kilotar.editions.tiny import Tiny, make_tiny
+from kilotar.editions.tiny import Tiny
 from kilotar.sinks import litdata as sink
+from tests.interop.made import export
 from tests.need import need_module
 
 litdata = need_module("litdata")
@@ -19,22 +19,8 @@ pytestmark = pytest.mark.interop
 SPLITS = ("train", "val", "test")
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
-    return make_tiny(tmp_path_factory.mktemp("archives"), classes=4, per_class=6, val=9, test=2, flaws=("cmyk", "png"))
-
-
 def made(tiny: Tiny, root: Path, boxes: str) -> Path:
-    kilotar.prepare(
-        root,
-        source=tiny.folder,
-        edition=str(tiny.toml),
-        formats=("litdata",),
-        splits=SPLITS,
-        boxes=True,
-        options=(("litdata", "shards", "3"), ("litdata", "boxes", boxes)),
-    )
-    return root / "litdata"
+    return export(tiny, root, "litdata", ("shards", "3"), ("boxes", boxes))
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-import kilotar
-from kilotar.editions.tiny import Tiny, make_tiny
+from kilotar.editions.tiny import Tiny
+from tests.interop.made import export
 from tests.need import need_module
 
 lmdb = need_module("lmdb")
@@ -64,22 +64,8 @@ class ImageFolderLMDB(torch_data.Dataset):  # type: ignore[misc, name-defined]
         return int(self.length)
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
-    return make_tiny(tmp_path_factory.mktemp("archives"), classes=4, per_class=6, val=9, test=2, flaws=("cmyk", "png"))
-
-
 def made(tiny: Tiny, root: Path, layout: str) -> Path:
-    kilotar.prepare(
-        root,
-        source=tiny.folder,
-        edition=str(tiny.toml),
-        formats=("lmdb",),
-        splits=SPLITS,
-        boxes=True,
-        options=(("lmdb", "layout", layout),),
-    )
-    return root / "lmdb"
+    return export(tiny, root, "lmdb", ("layout", layout))
 
 
 def truth(tiny: Tiny, split: str) -> list[tuple[str, int]]:

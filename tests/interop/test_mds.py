@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-import kilotar
-from kilotar.editions.tiny import Tiny, make_tiny
+from kilotar.editions.tiny import Tiny
+from tests.interop.made import export
 from tests.need import need_module
 
 streaming = need_module("streaming")
@@ -21,23 +21,8 @@ SPLITS = ("train", "val", "test")
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
-    return make_tiny(tmp_path_factory.mktemp("archives"), classes=4, per_class=6, val=9, test=2, flaws=("cmyk", "png"))
-
-
-@pytest.fixture(scope="module")
 def folder(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("made") / "root"
-    kilotar.prepare(
-        root,
-        source=tiny.folder,
-        edition=str(tiny.toml),
-        formats=("mds",),
-        splits=SPLITS,
-        boxes=True,
-        options=(("mds", "shards", "3"),),
-    )
-    return root / "mds"
+    return export(tiny, tmp_path_factory.mktemp("made") / "root", "mds", ("shards", "3"))
 
 
 @pytest.fixture(autouse=True)

@@ -10,17 +10,12 @@ import pytest
 from PIL import Image
 
 import kilotar
-from kilotar.editions.tiny import Tiny, make_tiny
+from kilotar.editions.tiny import Tiny
 from tests.need import need_module
 
 numpy = need_module("numpy")
 pytestmark = pytest.mark.interop
 SIZE = 16
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
-    return make_tiny(tmp_path_factory.mktemp("archives"), classes=4, per_class=6, val=9, test=2, flaws=("cmyk", "png"))
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-import kilotar
 from kilotar.editions.tiny import Tiny, make_tiny
+from tests.interop.made import export
 from tests.need import need_module
 
 datasets = need_module("datasets")
@@ -23,17 +23,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
 
 @pytest.fixture(scope="module")
 def folder(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("made") / "root"
-    kilotar.prepare(
-        root,
-        source=tiny.folder,
-        edition=str(tiny.toml),
-        formats=("parquet",),
-        splits=tuple(NAMES),
-        boxes=True,
-        options=(("parquet", "shards", "2"),),
-    )
-    return root / "parquet"
+    return export(tiny, tmp_path_factory.mktemp("made") / "root", "parquet", ("shards", "2"))
 
 
 def truth(tiny: Tiny, split: str) -> dict[str, tuple[int, str]]:

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-import kilotar
-from kilotar.editions.tiny import Tiny, make_tiny
+from kilotar.editions.tiny import Tiny
 from kilotar.model.sample import Split
 from kilotar.sinks import recordio
 from kilotar.sinks.recordio import Options
 from tests.doubles.collections import make_small
 from tests.doubles.folders import lay
+from tests.interop.made import export
 from tests.need import need_module
 
 need_module("nvidia.dali")
@@ -28,22 +28,8 @@ SPLITS = ("train", "val", "test")
 MAGIC = b"\x0a\x23\xd7\xce"
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
-    return make_tiny(tmp_path_factory.mktemp("archives"), classes=4, per_class=6, val=9, test=2, flaws=("cmyk", "png"))
-
-
 def made(tiny: Tiny, root: Path, *options: tuple[str, str]) -> Path:
-    kilotar.prepare(
-        root,
-        source=tiny.folder,
-        edition=str(tiny.toml),
-        formats=("recordio",),
-        splits=SPLITS,
-        boxes=True,
-        options=tuple(("recordio", name, value) for name, value in options),
-    )
-    return root / "recordio"
+    return export(tiny, root, "recordio", *options)
 
 
 def read(files: list[Path], index: Path, count: int, *, decode: bool = False) -> list[tuple[object, list[float]]]:

@@ -14,7 +14,7 @@ from PIL import Image, ImageChops
 import kilotar
 from kilotar import PixelWish
 from kilotar.editions.load import load_edition
-from kilotar.editions.tiny import Tiny, make_tiny
+from kilotar.editions.tiny import Tiny
 from kilotar.sinks.tfds_layout import shard_count
 from tests.need import need_module
 
@@ -26,11 +26,6 @@ pytestmark = pytest.mark.interop
 SPLITS = {"train": "train", "val": "validation", "test": "test"}
 COUNTS = {"train": 24, "validation": 9, "test": 2}
 FORMATS = ("tfrecord", "tfds", "array-record")
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
-    return make_tiny(tmp_path_factory.mktemp("archives"), classes=4, per_class=6, val=9, test=2, flaws=("cmyk", "png"))
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-import kilotar
-from kilotar.editions.tiny import Tiny, make_tiny
+from kilotar.editions.tiny import Tiny
+from tests.interop.made import export
 from tests.need import need_module
 
 webdataset = need_module("webdataset")
@@ -19,23 +19,8 @@ Found = dict[str, tuple[int, str]]
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
-    return make_tiny(tmp_path_factory.mktemp("archives"), classes=4, per_class=6, val=9, test=2, flaws=("cmyk", "png"))
-
-
-@pytest.fixture(scope="module")
 def folder(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("made") / "root"
-    kilotar.prepare(
-        root,
-        source=tiny.folder,
-        edition=str(tiny.toml),
-        formats=("webdataset",),
-        splits=tuple(NAMES),
-        boxes=True,
-        options=(("webdataset", "shards", "3"),),
-    )
-    return root / "webdataset"
+    return export(tiny, tmp_path_factory.mktemp("made") / "root", "webdataset", ("shards", "3"))
 
 
 def truth(tiny: Tiny, split: str) -> Found:
