@@ -351,6 +351,32 @@ def test_what_somebody_unpacked_is_read_with_unverified(found: Detections, tmp_p
     assert tree(tmp_path / "other" / "voc" / "Annotations") == tree(whole / "voc" / "Annotations")
 
 
+def test_outputs_are_verified_and_turned_into_one_another(found: Detections, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    prepare(found, root, "webdataset", "imagefolder", "coco")
+
+    assert kilotar.verify(root).exit_code == 0
+    proved = kilotar.verify(root / "webdataset")
+    assert proved.exit_code == 0 and [(one.checked, one.wrong) for one in proved.proofs][1] == (9, 0)
+    kilotar.export(tmp_path / "other", "imagefolder", "coco", origin=root / "webdataset", edition=str(found.toml))
+    trees = ({path.name: path.read_bytes() for path in one.rglob("*.JPEG")} for one in (root, tmp_path / "other"))
+    assert next(trees) == next(trees)
+    boxed = [one / "coco" / "annotations" / "instances_train.json" for one in (root, tmp_path / "other")]
+    counts = [[len(json.loads(path.read_text())[kind]) for kind in ("images", "annotations")] for path in boxed]
+    assert counts == [[5, 34], [5, 34]]
+
+
+def test_a_damaged_image_is_written_anew_out_of_what_was_made(found: Detections, tmp_path: Path) -> None:
+    prepare(found, tmp_path / "root", "imagefolder")
+    path = tmp_path / "root" / "val" / f"{VAL[0]}.JPEG"
+    path.chmod(0o644)
+    path.write_bytes(b"damaged")
+
+    assert kilotar.verify(tmp_path / "root").exit_code == 3
+    kilotar.verify(tmp_path / "root", repair=True)
+    assert path.read_bytes() == found.images[f"{VAL[0]}.JPEG"]
+
+
 def test_the_plan_tells_what_unpacking_takes_and_changes_nothing(found: Detections, tmp_path: Path) -> None:
     plan = kilotar.plan(tmp_path / "root", source=found.folder, edition=str(found.toml), formats=("coco", "webdataset"))
 
