@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
 import pytest
 
 from kilotar.errors import MachineError
+from kilotar.model.seams import Written
 from kilotar.store.appending import AppendedFile
 from kilotar.store.files import WRITE_BYTES
 
@@ -18,7 +20,8 @@ def test_what_is_added_is_there_in_its_order(tmp_path: Path) -> None:
         one.add(bytes([number]) * (WRITE_BYTES // 2))
         other.add(b"%d" % number)
     one.close()
-    other.close()
+    written = other.close()
+    assert written == Written("other", 5, hashlib.sha256(b"01234").hexdigest())
     assert one.path.read_bytes() == b"".join(bytes([number]) * (WRITE_BYTES // 2) for number in range(5))
     assert other.path.read_bytes() == b"01234" and other.size_bytes == 5
 

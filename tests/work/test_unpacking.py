@@ -246,6 +246,23 @@ def test_the_published_digest_is_proved_by_the_same_reading(found: Detections, t
 
     assert Proved(NAME, "md5", md5, published=True) in events
     assert [one.why for one in report.findings if one.kind == "unpacked"] == [f"md5 {md5}, the published one"]
+    assert report.verified and all(archive.published for archive in report.archives)
+    again = prepare(found, tmp_path / "root", "voc", source=None)
+    assert again.verified and [str(one.outcome) for one in again.outputs] == ["done"]
+
+
+def test_what_was_made_of_the_published_archive_must_have_the_bytes_it_was_made_with(
+    found: Detections, tmp_path: Path
+) -> None:
+    md5 = hashlib.md5((found.folder / NAME).read_bytes()).hexdigest()
+    text = found.toml.read_text()
+    found.toml.write_text(text.replace('role = "packed"', f'role = "packed"\nmd5 = "{md5}"'))
+    prepare(found, tmp_path / "root", "coco")
+    made = state(tmp_path / "root") / "archives" / "DET_val.tar"
+    made.write_bytes(made.read_bytes().replace(VAL[0].encode() * 2, VAL[1].encode() * 2))
+
+    with pytest.raises(DigestMismatch, match=r"is not the published DET_val\.tar"):
+        prepare(found, tmp_path / "root", "imagefolder")
 
 
 def test_the_same_command_again_reads_nothing_of_the_packed_file_and_gives_the_same_bytes(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, nullcontext
 
 from kilotar.events import Emit, Outcome, RunStarted, ignore
 from kilotar.model.report import Report
@@ -48,10 +48,10 @@ def get(request: Request, emit: Emit = ignore, *, kit: bool = False) -> Report:
     with (
         telling_end("get", emit),
         hold_lock(workspace.lock),
+        nullcontext(unpacked(request, edition, workspace, emit)) as (request, edition),
         closing(Inputs.open_for(request, workspace, edition, emit)) as inputs,
     ):
         workspace.sweep()
-        request = unpacked(request, edition, workspace, emit)
         extras = fetch_extras(request, edition, inputs, workspace.archives, emit, kit=kit)
         surveyed = survey(request, edition, workspace, inputs, emit, kits=False)
         expected = forecast_run(request, surveyed.foreseen(), (), workspace, inputs.downloads, measure=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, nullcontext
 
 from kilotar.events import Emit, Finding, RunStarted, ignore
 from kilotar.model.report import Report
@@ -44,10 +44,10 @@ def index(request: Request, emit: Emit = ignore) -> Report:
     with (
         telling_end("index", emit),
         hold_lock(workspace.lock),
+        nullcontext(unpacked(request, edition, workspace, emit)) as (request, edition),
         closing(Inputs.open_for(request, workspace, edition, emit)) as inputs,
     ):
         workspace.sweep()
-        request = unpacked(request, edition, workspace, emit)
         surveyed = survey(request, edition, workspace, inputs, emit)
         workspace.write_facts(settled)
         surveyed, findings = _index_all(surveyed, inputs, request.threads, emit)

@@ -21,6 +21,7 @@ import msgspec
 from kilotar.errors import DigestMismatch, LayoutRefused, storage_error
 from kilotar.events import Finding
 from kilotar.model.edition import Archive, ArchiveRole, Edition
+from kilotar.model.seams import Written
 from kilotar.sources.local import FileIdentity, LocalArchive, find_loose
 from kilotar.store.journal import read_journal
 from kilotar.store.workspace import Workspace
@@ -43,7 +44,7 @@ class UnpackedRecord(msgspec.Struct, frozen=True):
     algorithm: str
     digest: str
     published: bool
-    files: tuple[tuple[str, int], ...] = ()
+    files: tuple[Written, ...] = ()
     findings: tuple[Finding, ...] = ()
 
 
@@ -74,7 +75,7 @@ class Packed:
     def made(self) -> UnpackedRecord | None:
         """What tells of the archives made of it; None where they are not all there."""
         record = next((record for record in reversed(self.records) if record.files), None)
-        if record is None or any(_length(self.archives / name) != size for name, size in record.files):
+        if record is None or any(_length(self.archives / made.path) != made.size_bytes for made in record.files):
             return None
         return record
 
@@ -84,10 +85,19 @@ class Packed:
         record = self.made
         return record if record and self.local and record.identity == str(self.local.identity) else None
 
-    def taken(self, request: Request, record: UnpackedRecord) -> Request:
-        """Give a request that reads what was made of it. Raises DigestMismatch where that is not the published one."""
+    def taken(self, request: Request, record: UnpackedRecord) -> tuple[Request, Edition]:
+        """Give a request that reads what was made of it, and the edition that knows its digests.
+
+        What was made of the published archive is as good as published: it must have the bytes that it was made with.
+        Raises: DigestMismatch where the packed archive is not the published one.
+        """
         refuse_unproved(self.about, record, unverified=request.unverified)
-        return replace(request, source=self.archives, notes=(*request.notes, *record.findings))
+        request = replace(request, source=self.archives, notes=(*request.notes, *record.findings))
+        if not record.published:
+            return request, self.edition
+        made = {file.path: file for file in record.files}
+        known = (_proved(about, made.get(about.name)) for about in self.edition.archives)
+        return request, replace(self.edition, archives=tuple(known))
 
     def promised(self, request: Request) -> tuple[LocalArchive, ...]:
         """Give the archives that will be made of it, with lengths that add up to its own. Raises MachineError."""
@@ -110,6 +120,10 @@ class Packed:
         if known is not None:
             return known.expanded_bytes
         return _tree_bytes(self.local.path) if self.local.path.is_dir() else self.local.size_bytes
+
+
+def _proved(about: Archive, made: Written | None) -> Archive:
+    return replace(about, size_bytes=made.size_bytes, sha256=made.sha256) if made else about
 
 
 def find_packed(request: Request, edition: Edition, workspace: Workspace) -> Packed | None:

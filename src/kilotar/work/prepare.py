@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,10 +65,10 @@ def prepare(request: Request, emit: Emit = ignore) -> Report:
     with (
         telling_end("prepare", emit),
         hold_lock(workspace.lock),
+        nullcontext(_unpacked(request, edition, workspace, emit)) as (request, edition),
         closing(Inputs.open_for(request, workspace, edition, emit)) as inputs,
     ):
         workspace.sweep()
-        request = _unpacked(request, edition, workspace, emit)
         fetch_extras(request, edition, inputs, workspace.archives, emit)
         surveyed = pick_images(survey(request, edition, workspace, inputs, emit))
         outputs = plan_outputs(request, surveyed, workspace)
@@ -97,17 +97,17 @@ def plan(request: Request, emit: Emit = ignore) -> Forecast:
 
 
 def _foresee(request: Request, edition: Edition, workspace: Workspace, emit: Emit, *, measure: bool) -> Forecast:
-    request, inputs = _look(request, workspace, edition, emit)
+    request, edition, inputs = _look(request, workspace, edition, emit)
     surveyed = pick_images(survey(request, edition, workspace, inputs, emit)).foreseen()
     outputs = plan_outputs(request, surveyed, workspace)
     return forecast_run(request, surveyed, outputs, workspace, inputs.downloads, measure=measure)
 
 
-def _unpacked(request: Request, edition: Edition, workspace: Workspace, emit: Emit) -> Request:
-    """Give the request with what a packed archive holds; refused before its first byte where all of it has no room."""
+def _unpacked(request: Request, edition: Edition, workspace: Workspace, emit: Emit) -> tuple[Request, Edition]:
+    """Give request and edition with what a packed archive holds; refused first where all of it has no room."""
     packed = find_packed(request, edition, workspace)
     if packed is None:
-        return request
+        return request, edition
     if packed.local is not None and packed.current is None:
         refuse_when_full(_foresee(request, edition, workspace, ignore, measure=False))
     return unpack(packed, request, emit)
@@ -123,7 +123,7 @@ def why(request: Request, emit: Emit = ignore) -> tuple[WhyRow, ...]:
     request = with_boxes(request, edition)
     rows: list[WhyRow] = []
     with _untouched(request.root) as workspace:
-        request, inputs = _look(request, workspace, edition, emit)
+        request, edition, inputs = _look(request, workspace, edition, emit)
         surveyed = pick_images(survey(request, edition, workspace, inputs, emit)).foreseen()
         for output in plan_outputs(request, surveyed, workspace):
             tree = find_tree(output, finished_trees(workspace), request.link)
@@ -133,16 +133,16 @@ def why(request: Request, emit: Emit = ignore) -> tuple[WhyRow, ...]:
     return tuple(rows)
 
 
-def _look(request: Request, workspace: Workspace, edition: Edition, emit: Emit) -> tuple[Request, Inputs]:
-    """Give inputs, and the request with what a packed archive holds or will hold."""
-    inputs = Inputs.look(workspace, edition, unverified=request.unverified, emit=emit, fetching=request.fetching)
+def _look(request: Request, workspace: Workspace, edition: Edition, emit: Emit) -> tuple[Request, Edition, Inputs]:
+    """Give request and edition with what a packed archive holds or will hold, and inputs."""
     packed = find_packed(request, edition, workspace)
     made = packed and (packed.current if packed.local else packed.made)
+    promised = packed.promised(request) if packed and not made else ()
     if packed and made:
-        request = packed.taken(request, made)
-    elif packed:
-        inputs.promise(packed.promised(request))
-    return request, inputs
+        request, edition = packed.taken(request, made)
+    inputs = Inputs.look(workspace, edition, unverified=request.unverified, emit=emit, fetching=request.fetching)
+    inputs.promise(promised)
+    return request, edition, inputs
 
 
 def _why(output: Output, step: Step, reason: Reason) -> WhyRow:

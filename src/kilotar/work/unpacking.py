@@ -20,6 +20,7 @@ from kilotar.errors import ArchiveRefused, DiskFull, SettingsDiffer, storage_err
 from kilotar.events import Emit, Finding, Found, Landed, Outcome, Proved, RunStarted, StepEnded
 from kilotar.model.edition import Archive, ArchiveRole, Edition
 from kilotar.model.sample import Split
+from kilotar.model.seams import Written
 from kilotar.sinks.tar_shards import END, header
 from kilotar.sources.local import LocalArchive, is_still
 from kilotar.sources.packed import PackedFile, is_gzip, prove_packed, walk_packed
@@ -41,15 +42,16 @@ _LONGEST_NAME = 100  # of a file in a tar
 _OF_IMAGES = (".jpeg", ".jpg", ".xml")
 
 
-def unpacked(request: Request, edition: Edition, workspace: Workspace, emit: Emit) -> Request:
-    """Give the request with what a packed archive holds, where the edition has one. Raises as `unpack`."""
+def unpacked(request: Request, edition: Edition, workspace: Workspace, emit: Emit) -> tuple[Request, Edition]:
+    """Give request and edition with what a packed archive holds, where the edition has one. Raises as `unpack`."""
     packed = find_packed(request, edition, workspace)
-    return unpack(packed, request, emit) if packed else request
+    return unpack(packed, request, emit) if packed else (request, edition)
 
 
-def unpack(packed: Packed, request: Request, emit: Emit) -> Request:
+def unpack(packed: Packed, request: Request, emit: Emit) -> tuple[Request, Edition]:
     """Give a request that reads the archives made of a packed one, which are made where they are not there.
 
+    Returns: the request, and the edition that knows their digests.
     Raises: DigestMismatch, SettingsDiffer, ArchiveRefused, DiskFull, MachineError.
     """
     record = packed.current
@@ -122,7 +124,7 @@ def _refuse_other(records: list[UnpackedRecord], proved: UnpackedRecord) -> None
 
 def _take_apart(
     packed: Packed, local: LocalArchive, expanded_bytes: int, emit: Emit
-) -> tuple[tuple[tuple[str, int], ...], tuple[Finding, ...]]:
+) -> tuple[tuple[Written, ...], tuple[Finding, ...]]:
     growing = packed.folder / "new"
     remove_tree(growing)
     remove_tree(packed.archives)
@@ -234,8 +236,8 @@ class _Parting:
             self._others += 1
         return False
 
-    def close(self) -> tuple[tuple[str, int], ...]:
-        """End the archives and make them durable; one without a file is none. Give names and lengths.
+    def close(self) -> tuple[Written, ...]:
+        """End the archives and make them durable; one without a file is none.
 
         Raises: ArchiveRefused where there is no image at all; MachineError.
         """
@@ -249,8 +251,7 @@ class _Parting:
         for target in self._targets:
             if target.files:
                 target.file.add(END)
-                target.file.close()
-                made.append((target.about.name, target.file.size_bytes))
+                made.append(target.file.close())
             else:
                 target.file.remove()
         return tuple(made)
