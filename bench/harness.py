@@ -1,6 +1,6 @@
 """One measurement, fairly: a job in a process of its own, and the ground it runs on.
 
-Two traps spoil naive figures, and are kept away here (performance study, section 0):
+Two traps spoil naive figures, and are kept away here:
 
 - ext4 steps over inodes that were deleted in the last minute whenever it makes a file. So nothing is deleted between
   the variants of a round; what must go, goes all at once, and the next round waits until the ground has rested.

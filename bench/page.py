@@ -90,8 +90,8 @@ hashed, in the same number of threads, without an archive to read or a line of a
 unpack together, their CPU seconds over all cores. Where that misses a target too, the target is out of reach here for
 a program that hashes what it writes.
 
-*deep verify finds*: the target is what the study's table says, from 200 images of each damage, less the 3 points that
-200 images leave open. Of 512 bytes damaged, 98 % is meant of bytes that are not all zero: zeros can be a valid code.
+*deep verify finds*: the target is what 200 images of each damage gave, less the 3 points that 200 images leave open.
+Of 512 bytes damaged, 98 % is meant of bytes that are not all zero: zeros can be a valid code.
 
 """.splitlines()
 

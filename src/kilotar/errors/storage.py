@@ -28,7 +28,7 @@ def storage_error(error: OSError, doing: str) -> MachineError:
     Args:
         error: what the system call raised.
         doing: what was being done, for the first line ("write train/n01440764").
-    Source: errno(3); which cause asks for which advice: reference reliability, rows 1 to 35.
+    Source: errno(3).
     """
     number = error.errno or errno.EIO
     kind, fix = _BY_ERRNO.get(

@@ -3,7 +3,7 @@
 Rules guarded: the infohash is of the bytes as they were sent and is the one that was asked for; one plain file whose
 name and size are the catalogue's; no links, no folders, no attributes; hashes fit the size; trackers and web seeds are
 spoken to by http(s) or udp and do not lead into private networks; what is left out is told, with the reason.
-Sources: BEP 3 (form), 12 (tiers), 17 and 19 (web seeds), 47 (attributes), 52 (v2); limits: reliability study, 3.6.
+Sources: BEP 3 (form), 12 (tiers), 17 and 19 (web seeds), 47 (attributes), 52 (v2).
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 Rules guarded: every byte is written by an explicit write whose error is checked (Python swallows ENOSPC on an implicit
 close); temporary file in the target's own folder, fsync, close, rename, fsync of the folder; an fsync that fails once
 throws the temporary file away and starts anew, because the kernel marks the page clean and a second fsync "succeeds".
-Source: publish protocol of the reliability study, section 5.2.
 """
 
 from __future__ import annotations
@@ -80,7 +79,7 @@ _syncfs = _find_syncfs()
 def sync_file_system(path: Path) -> None:
     """Make everything written so far below `path`'s file system durable, in one call.
 
-    One `syncfs` for some hundred files costs a fourth of an fsync each (measured in the performance study, 5.3).
+    One `syncfs` for some hundred files costs a fourth of an fsync each (measured).
     Raises: OSError. Where `syncfs` is missing (macOS), all file systems are synced.
     """
     if _syncfs is None:

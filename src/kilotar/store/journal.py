@@ -3,7 +3,7 @@
 Rules guarded: a line is `<crc32 of the JSON, 8 hex> <JSON>\\n`; what is acknowledged is on the disk (fdatasync); replay
 stops at the first line that is torn or damaged, cuts the tail there and keeps the cut bytes beside; replay never raises
 for damage and never invents a record; what a failed append left is cut before the next, which it would hide.
-Source: LevelDB's log format and the reliability study, section 5.1.
+Source: LevelDB's log format.
 """
 
 from __future__ import annotations

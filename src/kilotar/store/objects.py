@@ -3,7 +3,7 @@
 Rules guarded: an object appears whole under its final name, by one conditional write; what stands there already is
 taken when it is these very bytes, and refused when not, never overwritten; nothing is decided by a listing; a failure
 of the network is tried again a few times, and the same bytes are sent.
-Source: reliability study, rows 97 to 102; If-None-Match on S3: docs.aws.amazon.com, "conditional writes".
+Source: If-None-Match on S3: docs.aws.amazon.com, "conditional writes".
 """
 
 from __future__ import annotations

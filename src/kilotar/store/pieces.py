@@ -10,7 +10,7 @@ Rules guarded:
 - the file has its full length from the start, and the name `NAME.part` until every piece is proved: what stands under
   the final name is whole.
 
-Source: where clients' own bookkeeping was found wrong after a kill, the BitTorrent study, sections 1.5, 1.6 and 6.2.
+Where clients' own bookkeeping was found wrong after a kill: docs/adr/0017.
 """
 
 from __future__ import annotations

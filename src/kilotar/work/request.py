@@ -24,7 +24,7 @@ Way = Literal["torrent", "http"]
 Client = Literal["", "aria2", "transmission"]
 
 _TAKEN = (*Split, "archives", "report.json", "verify.json")  # names in a root that outputs do not choose
-MOST_THREADS = 4  # more gain nothing: the kernel is the limit (performance study, section 1)
+MOST_THREADS = 4  # more gain nothing: the kernel is the limit
 
 
 @dataclass(frozen=True, slots=True)

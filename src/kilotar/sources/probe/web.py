@@ -1,7 +1,4 @@
-"""Whether a web address has what it should: one byte is asked for, and the true answer told.
-
-Source: servers that ignore a range, or refuse, and what clients made of it: measured, bittorrent study 3.1, row 17.
-"""
+"""Whether a web address has what it should: one byte is asked for, and the true answer told."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Rules guarded: nothing here imports the library or asks it anything, so each row is tested with an alert that was
 recorded; counters only grow, gauges are replaced; addresses of trackers lose user, password and passkey before they are
-kept. Source of each signature: bittorrent study 3.1.
+kept.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Rules guarded: a wish becomes piece priorities (7 urgent, 4 wanted, 0 the rest) 
 windows, which measured 35 against 1.9 MB/s; a piece is there when the landing has checked it; a piece that the client
 believes in and the file has not is fetched anew, by taking the torrent out and adding it without that piece; a client
 that stopped for a full disk goes on within seconds of there being room (by itself it waits 600 s).
-Source: bittorrent study 1.3 to 1.7.
+Source: measured with libtorrent 2.1.1.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 Rules guarded: a missing library is told with the ways that do without it; TLS roots are named before the first session,
 because the library looks them up once and its own built-in folder is that of the machine it was built on.
-Source: bittorrent study 5.1 (wheels) and 5.2 (OpenSSL).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Rules guarded: a port that cannot be bound is never handed on, because without a listener the library asks no tracker at
 all and says nothing; a remembered port keeps the holes that a person made in a firewall.
-Source: bittorrent study 2.1 (`listen_interfaces`) and 3.1 row 4.
+Source: measured with libtorrent 2.1.1.
 """
 
 from __future__ import annotations

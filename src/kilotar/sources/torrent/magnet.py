@@ -1,7 +1,6 @@
 """The info dictionary of a torrent out of the swarm itself, for when the site that lists it cannot be reached.
 
 Rules guarded: nothing of the archive is fetched or written; what comes is believed only when its SHA-1 is the infohash.
-Source: bittorrent study 2.3.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Rules guarded: all alerts are read by one thread, and no callback of the library enters Python; a session that is done
 is silenced and never destroyed; what is remembered (port, DHT, peers) is advice; a session does not survive a fork, so
 workers are spawned.
-Source: bittorrent study 1.7 (fork, shutdown), 2.2 (alerts).
+Source: measured with libtorrent 2.1.1.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Every setting of the BitTorrent session that differs from the library's, each with its reason.
 
-Rules guarded: nothing outside this module sets a session up; what was measured stays beside what was set. Numbers are
-from the bittorrent study (sections 1 and 2.1) with libtorrent 2.1.1.
+Rules guarded: nothing outside this module sets a session up; what was measured stays beside what was set. Numbers were
+measured with libtorrent 2.1.1.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 Rules guarded: a .torrent comes from elsewhere, so its trackers may not point into this machine or network unless the
 person allows it; only announce schemes that the library speaks pass. Names are not resolved here: the library's own
 mitigation (a fixed path on loopback, certificates checked) stands behind this.
-Source: reliability study 3.6.
 """
 
 from __future__ import annotations

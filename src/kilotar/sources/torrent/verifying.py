@@ -3,7 +3,7 @@
 Rules guarded: the client's word is a hint: 10 to 23 % of its pieces were not readable yet when it gave it, one up to
 194 ms late, and a journal written then held up to 14 pieces that a kill took away; so each is read and hashed by the
 landing, again and again for two seconds, then once more after the client was told to flush, and only then called lost.
-Source: bittorrent study 1.5 and 1.6.
+Source: measured with libtorrent 2.1.1.
 """
 
 from __future__ import annotations
