@@ -311,6 +311,17 @@ def test_without_the_packed_file_other_formats_are_written_of_what_was_made(foun
     assert kilotar.open(tmp_path / "root", "val")[0].read() in found.images.values()
 
 
+def test_a_root_that_was_moved_goes_on_with_what_was_made(found: Detections, tmp_path: Path) -> None:
+    prepare(found, tmp_path / "root", "coco")
+    (found.folder / NAME).unlink()
+    (tmp_path / "root").rename(tmp_path / "moved")
+
+    kilotar.export(tmp_path / "moved", "voc")
+
+    assert (tmp_path / "moved" / "voc" / "ImageSets" / "Main" / "val.txt").is_file()
+    assert not (tmp_path / "root").exists()
+
+
 def test_what_was_made_is_made_again_when_it_was_removed(found: Detections, tmp_path: Path) -> None:
     prepare(found, tmp_path / "root", "coco")
     made = tree(state(tmp_path / "root") / "archives")
