@@ -594,6 +594,15 @@ def test_a_second_tree_does_not_take_over_a_cut_image(root: Path, tiny: Tiny) ->
     assert cut.stat().st_size == 10
 
 
+def test_a_shared_tree_that_lost_an_image_has_it_again(root: Path, tiny: Tiny) -> None:
+    prepare(root, tiny)
+    next(iter((root / "train").rglob("*.JPEG"))).unlink()
+
+    prepare(root, tiny, formats=("torchvision",))
+
+    assert images(root) == expected_tree(tiny)
+
+
 def test_an_image_folder_and_torchvision_share_one_tree(root: Path, tiny: Tiny) -> None:
     report = prepare(root, tiny, formats=("imagefolder", "torchvision"))
 

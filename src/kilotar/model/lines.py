@@ -37,21 +37,21 @@ def strict_lines(
     for mark, name in _MARKS.items():
         if data.startswith(mark):
             raise refused(f"{where}, line 1: the file begins with {name}", seen=data[:8].hex(" "), fix=_FIX)
+    if _is_plain(data):
+        plain = data.decode(encoding).removesuffix("\n").split("\n") if data else []
+        if max(map(len, plain), default=0) <= MAX_LINE_CHARS:
+            return plain
     lines = data.split(b"\n")
     if lines[-1] == b"":
         lines.pop()
-    if _is_plain(data, lines):
-        return data.decode(encoding).split("\n")[: len(lines)]
     return [_strict_line(line, f"{where}, line {number}", refused, encoding) for number, line in enumerate(lines, 1)]
 
 
-def _is_plain(data: bytes, lines: list[bytes]) -> bool:
-    """Tell whether no line can be at fault, so that only faulty files pay for a look at each line."""
+def _is_plain(data: bytes) -> bool:
+    """Tell whether only the length of a line can be at fault, so that only faulty files pay for a look at each."""
     if not data.isascii() or b"\r" in data or b"\0" in data or any(pair in data for pair in _LOOSE):
         return False
-    if data.startswith((b"\n", *_SPACES)) or data.endswith(_SPACES):
-        return False
-    return max(map(len, lines), default=0) <= MAX_LINE_CHARS
+    return not data.startswith((b"\n", *_SPACES)) and not data.endswith(_SPACES)
 
 
 def _strict_line(line: bytes, where: str, refused: type[TheirError], encoding: str) -> str:

@@ -81,6 +81,7 @@ class Making:
         self._recoded = self._recoded_tree()
         self._early = self._early_shards()
         self._journal = output.journal(setting.workspace)
+        self._resumed = self._shares or bool(self._journal.records)
 
     @property
     def records(self) -> tuple[StepDone, ...]:
@@ -223,7 +224,7 @@ class Making:
             output = self._arrived(survey)
             output.begin()
         notes = tuple(self._listing(step.key) for step in output.steps if step.key.startswith(BOXES))
-        complete(output, survey, self._setting.inputs, gatherer, notes, self.records)
+        complete(output, survey, self._setting.inputs, gatherer, notes, self.records, resumed=self._resumed)
         self._staging.tidy()
 
     def _arrived(self, survey: Survey) -> Output:
