@@ -17,7 +17,7 @@ import pytest
 import kilotar
 from kilotar.editions.load import load_edition
 from kilotar.errors import ArchiveRefused, DigestMismatch, DiskFull, LayoutRefused, SettingsDiffer
-from kilotar.events import Event, Proved
+from kilotar.events import Event, Found, Proved
 from kilotar.model.report import Report
 from kilotar.model.sample import NO_LABEL, Split
 from kilotar.sinks import coco, imagefolder, voc, webdataset
@@ -167,8 +167,10 @@ def test_an_image_that_a_list_names_and_that_is_not_there_is_a_problem(found: De
 def test_a_file_at_a_wrong_place_is_left_out_and_told(found: Detections, tmp_path: Path, path: str, why: str) -> None:
     pack(found, packed_files() | {path: b"\xff\xd8\xff\xe0"})
 
-    report = prepare(found, tmp_path / "root", "imagefolder")
+    events: list[Event] = []
+    report = prepare(found, tmp_path / "root", "imagefolder", on_event=events.append)
 
+    assert len([one for one in events if isinstance(one, Found) and one.finding.is_problem]) == 1
     problems = [one for one in report.findings if one.is_problem]
     assert [(one.kind, one.where, why in one.why) for one in problems] == [("name", NAME, True)]
     assert problems[0].offset > 0
@@ -222,7 +224,7 @@ def test_an_archive_of_other_things_is_refused(found: Detections, tmp_path: Path
 
 
 def test_the_digest_of_the_packed_file_is_compared_and_unverified_lets_another_in(
-    found: Detections, tmp_path: Path
+    found: Detections, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = found.toml.read_text()
     found.toml.write_text(text.replace('role = "packed"', f'role = "packed"\nmd5 = "{"0" * 32}"'))
@@ -231,7 +233,9 @@ def test_the_digest_of_the_packed_file_is_compared_and_unverified_lets_another_i
         prepare(found, tmp_path / "root", "coco")
     assert not (state(tmp_path / "root") / "archives").exists()
 
-    prepare(found, tmp_path / "root", "coco", unverified=True)
+    with monkeypatch.context() as patch:
+        patch.delattr(unpacking, "prove_packed")  # what was read once is not read again
+        prepare(found, tmp_path / "root", "coco", unverified=True)
     with pytest.raises(DigestMismatch, match="is not the published"):
         prepare(found, tmp_path / "root", "voc")
 
@@ -290,6 +294,19 @@ def test_a_copy_of_the_packed_file_is_proved_again_and_not_unpacked_again(
     report = prepare(found, tmp_path / "root", "voc", source=tmp_path / "moved")
 
     assert report.outputs[0].images == 9 or report.outputs[0].files
+
+
+def test_a_packed_file_that_changes_while_it_is_taken_apart_is_refused(
+    found: Detections, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def touched(path: Path, expanded_bytes: int, rules: object) -> object:
+        yield from packed_source.walk_packed(path, expanded_bytes, rules)  # type: ignore[arg-type]
+        path.touch()
+
+    monkeypatch.setattr(unpacking, "walk_packed", touched)
+    with pytest.raises(ArchiveRefused, match="changed while it was read"):
+        prepare(found, tmp_path / "root", "coco")
+    assert not (state(tmp_path / "root") / "archives").exists()
 
 
 def test_another_packed_file_is_refused_for_a_root_that_was_made_of_one(found: Detections, tmp_path: Path) -> None:

@@ -8,38 +8,26 @@ told; the bytes of what is made follow from the packed one alone. A kill while i
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
 
 from msgspec import structs
 
 from kilotar.errors import ArchiveRefused, DiskFull, SettingsDiffer, storage_error
-from kilotar.events import Emit, Finding, Found, Landed, Outcome, Proved, RunStarted, StepEnded
-from kilotar.model.edition import Archive, ArchiveRole, Edition
-from kilotar.model.sample import Split
+from kilotar.events import Emit, Finding, Landed, Proved, RunStarted
+from kilotar.model.edition import Archive, Edition
 from kilotar.model.seams import Written
-from kilotar.sinks.tar_shards import END, header
 from kilotar.sources.local import LocalArchive, is_still
-from kilotar.sources.packed import PackedFile, is_gzip, prove_packed, walk_packed
-from kilotar.store.appending import AppendedFile
+from kilotar.sources.packed import is_gzip, prove_packed, walk_packed
 from kilotar.store.files import fsync_folder
 from kilotar.store.journal import Journal
 from kilotar.store.staging import remove_tree
 from kilotar.store.workspace import Workspace
-from kilotar.work.image_sets import ImageSets
-from kilotar.work.member_names import NameRule, SkipReport, most_members
+from kilotar.work.member_names import most_members
 from kilotar.work.packed import Packed, UnpackedRecord, find_packed, refuse_unproved
+from kilotar.work.parting import Parting
 from kilotar.work.request import Request
 
 __all__ = ["unpack", "unpacked"]
-
-_TOLD_BYTES = 64 << 20
-_LARGEST_LIST_BYTES = 64 << 20
-_LONGEST_NAME = 100  # of a file in a tar
-_OF_IMAGES = (".jpeg", ".jpg", ".xml")
 
 
 def unpacked(request: Request, edition: Edition, workspace: Workspace, emit: Emit) -> tuple[Request, Edition]:
@@ -54,13 +42,9 @@ def unpack(packed: Packed, request: Request, emit: Emit) -> tuple[Request, Editi
     Returns: the request, and the edition that knows their digests.
     Raises: DigestMismatch, SettingsDiffer, ArchiveRefused, DiskFull, MachineError.
     """
-    record = packed.current
-    if packed.local is None:
-        record = packed.made
+    record = packed.current if packed.local else packed.made
     if record is None:
         record = _make(packed, request.unverified, emit)
-    for finding in record.findings:
-        emit(Found(finding))
     return packed.taken(request, record)
 
 
@@ -73,9 +57,8 @@ def _make(packed: Packed, unverified: bool, emit: Emit) -> UnpackedRecord:
         raise storage_error(error, f"make the folder {packed.folder}") from error
     with Journal(packed.folder / "journal.jsonl", UnpackedRecord) as journal:
         proved = next((r for r in reversed(journal.records) if r.identity == str(local.identity)), None)
-        if proved is None or proved.files:
+        if proved is None:
             proved = _prove(packed.about, local, emit)
-            refuse_unproved(packed.about, proved, unverified=unverified)
             _refuse_other(journal.records, proved)
             journal.append([proved])
         refuse_unproved(packed.about, proved, unverified=unverified)
@@ -104,11 +87,15 @@ def _prove(about: Archive, local: LocalArchive, emit: Emit) -> UnpackedRecord:
         emit(Landed(about.name, 0, stop, local.size_bytes))
 
     expanded_bytes, digest = prove_packed(local.path, algorithm, landed)
-    if not is_still(local.path, identity):
-        raise ArchiveRefused(f"{path} changed while it was read", fix="let its writer end, then run again")
+    _refuse_changed(local)
     published = f"{algorithm}:{digest}" in about.published
     emit(Proved(about.name, algorithm, digest, published))
     return UnpackedRecord(path, identity, expanded_bytes, algorithm, digest, published)
+
+
+def _refuse_changed(local: LocalArchive) -> None:
+    if local.path.is_file() and not is_still(local.path, str(local.identity)):
+        raise ArchiveRefused(f"{local.path} changed while it was read", fix="let its writer end, then run again")
 
 
 def _refuse_other(records: list[UnpackedRecord], proved: UnpackedRecord) -> None:
@@ -139,9 +126,11 @@ def _take_apart(
             growing.mkdir()
         except OSError as error:
             raise storage_error(error, f"make the folder {growing}") from error
-        parting = _Parting(packed, growing, most_members(images or None, expanded_bytes), stack)
+        most = most_members(images or None, expanded_bytes)
+        parting = Parting(packed.about, packed.edition, growing, most, stack)
         parting.run(walk_packed(local.path, expanded_bytes, packed.about.strictness), emit)
         files = parting.close()
+        _refuse_changed(local)
         try:
             fsync_folder(growing)
             os.rename(growing, packed.archives)
@@ -162,110 +151,3 @@ def _refuse_when_full(packed: Packed, needed_bytes: int) -> None:
             seen=f"{needed_bytes:,} bytes are needed, {free_bytes:,} are free",
             fix="make room, or choose a root on another disk; the packed file may lie elsewhere",
         )
-
-
-@dataclass(slots=True)
-class _Target:
-    """An archive that is made."""
-
-    about: Archive
-    split: Split
-    within: re.Pattern[str]
-    rule: NameRule
-    file: AppendedFile
-    files: int = 0
-
-    def takes(self, name: str, size_bytes: int) -> bool:
-        """Tell whether a file of its folders belongs to it."""
-        if self.about.role is ArchiveRole.BOXES:
-            stem, dot, ending = name.rpartition(".")
-            name = f"{stem}.JPEG" if dot and ending == "xml" else ""
-        return len(name) <= _LONGEST_NAME and bool(self.rule.name_of(name.encode("ascii"), size_bytes))
-
-    def add(self, name: str, data: bytes) -> None:
-        self.file.add(header(name, len(data)))
-        self.file.add(data)
-        self.file.add(bytes(-len(data) % 512))
-        self.files += 1
-
-
-class _Parting:
-    """Sends each file of a packed archive where it belongs."""
-
-    def __init__(self, packed: Packed, folder: Path, most: int, stack: ExitStack) -> None:
-        self._name = packed.about.name
-        self._lists = re.compile(packed.about.lists, re.ASCII) if packed.about.lists else None
-        self._targets = tuple(_targets(packed.edition, folder))
-        for target in self._targets:
-            stack.callback(target.file.drop)
-        self._sets = ImageSets(most)
-        self._found: list[Finding] = []
-        self._report = SkipReport(self._name, self._found.append)
-        self._others = 0
-
-    def run(self, files: Iterator[PackedFile], emit: Emit) -> None:
-        """Take every file. Raises ArchiveRefused, MachineError."""
-        images = size_bytes = runs = 0
-        for file in files:
-            images += self._take(file)
-            size_bytes += file.size_bytes
-            if size_bytes >= _TOLD_BYTES:
-                emit(StepEnded(f"unpack/{runs:05d}", Outcome.DONE, images, size_bytes))
-                images, size_bytes, runs = 0, 0, runs + 1
-        emit(StepEnded(f"unpack/{runs:05d}", Outcome.DONE, images, size_bytes))
-
-    def _take(self, file: PackedFile) -> bool:
-        """Put a file where it belongs; tell whether it is an image."""
-        path = file.path.decode("ascii", "backslashreplace")
-        folder, _, name = path.rpartition("/")
-        target = next((one for one in self._targets if one.within.fullmatch(folder)), None)
-        if target is not None and target.takes(name, file.size_bytes):
-            target.add(name, file.read())
-            is_image = target.about.role is ArchiveRole.IMAGES
-            if is_image:
-                self._sets.add_image(target.split, name.rpartition(".")[0])
-            return is_image
-        listed = self._lists.fullmatch(path) if self._lists else None
-        if listed is not None and file.size_bytes <= _LARGEST_LIST_BYTES:
-            self._sets.add_list(Split(listed["split"]), file.read(), path)
-        elif target is not None:
-            self._report.skip(target.rule.why_not(name.encode("ascii"), file.size_bytes), file.path, file.offset)
-        elif path.lower().endswith(_OF_IMAGES):
-            self._report.skip(Finding("name", "", "not in a folder that the edition knows"), file.path, file.offset)
-        else:
-            self._others += 1
-        return False
-
-    def close(self) -> tuple[Written, ...]:
-        """End the archives and make them durable; one without a file is none.
-
-        Raises: ArchiveRefused where there is no image at all; MachineError.
-        """
-        self._report.close()
-        if not any(target.files for target in self._targets if target.about.role is ArchiveRole.IMAGES):
-            first = self._found[0].why if self._found else f"{self._others:,} files, none of them an image"
-            raise ArchiveRefused(
-                f"{self._name} holds nothing of what it should hold", seen=first, fix="check which archive this file is"
-            )
-        made = []
-        for target in self._targets:
-            if target.files:
-                target.file.add(END)
-                made.append(target.file.close())
-            else:
-                target.file.remove()
-        return tuple(made)
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """What was left out, and what the lists say."""
-        others = Finding("other", self._name, f"{self._others:,} files of other kinds", is_problem=False)
-        return (*self._found, *self._sets.findings(), *((others,) if self._others else ()))
-
-
-def _targets(edition: Edition, folder: Path) -> Iterator[_Target]:
-    images = {a.split: a for a in edition.archives if a.within and a.role is ArchiveRole.IMAGES}
-    for about in edition.archives:
-        if about.within and about.split in images and about.split is not None:
-            within, rule = re.compile(about.within, re.ASCII), NameRule(images[about.split])
-            yield _Target(about, about.split, within, rule, AppendedFile(folder / about.name))
