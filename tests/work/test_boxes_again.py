@@ -11,7 +11,7 @@ import pytest
 
 import kilotar
 from kilotar.editions.load import load_edition
-from kilotar.editions.tiny import Tiny
+from kilotar.editions.tiny import Tiny, make_tiny
 from kilotar.errors import LayoutRefused
 from kilotar.model.pixels import PixelWish
 from kilotar.model.report import Report
@@ -206,3 +206,48 @@ def test_what_is_written_is_what_is_read() -> None:
 def test_boxes_that_do_not_fit_are_none(wnids: list[str], sides: list[list[int]]) -> None:
     with pytest.raises((ValueError, TypeError)):
         boxes_of(wnids, sides)
+
+
+@pytest.mark.parametrize("name", HOLDERS)
+def test_the_boxes_of_an_export_are_proved_against_the_archives(name: str, root: Path, tiny: Tiny) -> None:
+    need(name)
+    prepare(root, tiny, formats=(name,), splits=ALL, boxes=True)
+    report = kilotar.verify(root / name)
+    boxes = sum(map(len, truth(tiny).values()))
+    assert not report.findings
+    assert [(f.subject, f.checked, f.wrong, f.by) for f in report.proofs][2:] == [("boxes", boxes, 0, "boxes")]
+
+
+@pytest.mark.parametrize("name", ["tfrecord", "litdata"])
+def test_where_boxes_cannot_be_compared_it_is_said(name: str, root: Path, tiny: Tiny) -> None:
+    prepare(root, tiny, formats=(name,), boxes=True)
+    report = kilotar.verify(root / name)
+    assert [(f.kind, f.is_problem) for f in report.findings] == [("no-boxes", False)] and len(report.proofs) == 2
+
+
+def test_a_box_that_was_moved_or_lost_is_told_by_its_image(root: Path, tiny: Tiny) -> None:
+    small = PixelWish(resize="exact:12")
+    prepare(root, tiny, formats=("webdataset",), boxes=True, pixels=small)
+    assert not kilotar.verify(root / "webdataset").problems
+    path = root / "webdataset" / "imagenet1k-train-0000.tar"
+    data = bytearray(path.read_bytes())
+    with tarfile.open(path) as tar:
+        first, second, *_ = [member for member in tar if member.name.endswith(".boxes.txt") and member.size > 4]
+    data[first.offset_data + 1] ^= 1  # another wnid
+    data[second.offset_data : second.offset_data + second.size] = b"x" * second.size
+    path.write_bytes(data)
+    report = kilotar.verify(root / "webdataset")
+    found = [finding for finding in report.problems if finding.kind == "box"]
+    keys = {first.name.partition(".")[0], second.name.partition(".")[0]}
+    assert {finding.where.partition(": ")[2] for finding in found} == {f"{key}.JPEG" for key in keys}
+    assert [(f.subject, f.wrong) for f in report.proofs][1:] == [("images", 0), ("boxes", report.proofs[2].wrong)]
+    assert report.proofs[2].wrong >= 2
+
+
+def test_without_their_archives_it_says_that_boxes_were_not_compared(root: Path, tmp_path: Path) -> None:
+    tiny = make_tiny(tmp_path / "in")
+    prepare(root, tiny, formats=("webdataset",), boxes=True)
+    for path in tiny.folder.glob("*_bbox_*"):
+        path.unlink()
+    report = kilotar.verify(root / "webdataset")
+    assert {finding.kind for finding in report.findings} == {"no-boxes"} and len(report.proofs) == 2

@@ -124,13 +124,13 @@ class ProofFact:
     """What was proved of an export, and by what.
 
     Attributes:
-        subject: "files" or "images".
+        subject: "files", "images" or "boxes".
         checked, wrong: how many of them.
         by:      of files "sha256" or "sizes" of their list, "no-list" where it has none; of images "archives" (their
             bytes), "recoded-again" (the same, and those that were written anew were recoded again to the same bytes),
             "recoded-alike" (some of these to the same picture in other bytes, by other releases), "recoded" (of these
             the number alone, where nobody knows what was done) or "edition" (names, classes and counts of the
-            edition; the bytes are not compared).
+            edition; the bytes are not compared); of boxes "boxes" (class, sides and order).
         source:  the root of the archives, or the edition.
     """
 

@@ -123,6 +123,7 @@ _PROOFS = {
     "recoded-alike": "name, class, label as in the archives of {source}, each once; those written anew were recoded by "
     "other releases to the same pictures, NOT the same bytes",
     "recoded": "name, class, label as in the archives of {source}, each once, and bytes of all not written anew",
+    "boxes": "class and sides of every box as in the archives of {source}",
     "edition": "name, class, label and counts as edition {source} has them; bytes NOT compared (--against ROOT does)",
 }
 

@@ -61,6 +61,7 @@ OFFICIAL = None  # the original shuffles what a folder lists first: another orde
 _NAMES = {Split.TRAIN: ("train", 1024), Split.VAL: ("validation", 128), Split.TEST: ("test", 128)}
 _FILE = re.compile(r"(train|validation|test)-([0-9]{5})-of-([0-9]{5})", re.ASCII)
 _IMAGE = "image/encoded"
+SOME_BOXES = True  # rows give those of the image's own class, cut at its edges
 _MAX_SIDE_PX = (1 << 21) - 1
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
 _Sides = tuple[float, float, float, float]  # the same, as parts of width and height

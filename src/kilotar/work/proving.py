@@ -22,12 +22,14 @@ from kilotar.model.pixels import parse_pixels
 from kilotar.model.report import OutputFact, ProofFact, Report
 from kilotar.model.seams import Row
 from kilotar.store.manifest import OWN_FILES, OWN_IMAGES, OWN_MANIFEST
+from kilotar.work.box_proof import BoxProof
 from kilotar.work.ending import telling_end
 from kilotar.work.exported import Export, find_export
 from kilotar.work.file_check import CHUNK_FILES, FileCheck, digest, measure
 from kilotar.work.labels import prove_labels
 from kilotar.work.recoded_proof import RecodedProof
 from kilotar.work.row_check import RowCheck
+from kilotar.work.spool import ResizedBoxes
 from kilotar.work.spread import spread
 from kilotar.work.truth import EditionTruth, SourceTruth, Truth
 from kilotar.work.verify import Level
@@ -128,12 +130,37 @@ class _Check:
         with ExitStack() as stack:
             truth = self._truth(stack)
             recoded = self._recoded(stack, jobs) if truth.has_bytes else None
-            rows = RowCheck(export, truth, recoded, self.found)
+            boxes = self._boxes(truth)
+            rows = RowCheck(export, truth, recoded, boxes, self.found)
             walk_files(export, rows.take, self.found)
             rows.end()
         self._images = rows.images
         by = rows.proved_by if truth.has_bytes else "edition"
         self._proofs.append(ProofFact("images", rows.images, rows.wrong, by, truth.name))
+        if boxes is not None and not boxes.has_met:
+            self._without_boxes("nothing reads them back out of this format")
+        elif boxes is not None:
+            self._proofs.append(ProofFact("boxes", boxes.checked, boxes.wrong, "boxes", truth.name))
+
+    def _boxes(self, truth: Truth) -> BoxProof | None:
+        """Give what proves the boxes of shards; None where there are none, or their archives are not at hand."""
+        manifest, sink = self._export.manifest, self._export.sink
+        if manifest is None or not manifest.boxes or not sink.ABOUT.shards:
+            return None
+        if getattr(sink, "SOME_BOXES", False):
+            self._without_boxes("this format does not hold all boxes as they are")
+            return None
+        source = truth.boxes(manifest.boxes)
+        if source is None:
+            names = ", ".join(name for name, _ in manifest.boxes)
+            self._without_boxes(f"the archives that they are of are not at hand: {names}")
+            return None
+        pixels = parse_pixels(manifest.pixels.done) if manifest.pixels else None
+        return BoxProof(ResizedBoxes(source, pixels.resize) if pixels and pixels.resize else source)
+
+    def _without_boxes(self, why: str) -> None:
+        """Say that boxes were not compared."""
+        self.found(Finding("no-boxes", self._export.sink.ABOUT.name, f"boxes NOT compared: {why}", is_problem=False))
 
     def _recoded(self, stack: ExitStack, jobs: int) -> RecodedProof | None:
         """Give what proves images that were written anew; None where there are none, or nobody knows how."""

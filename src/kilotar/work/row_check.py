@@ -14,6 +14,7 @@ from kilotar.errors import KilotarError, MachineError, MissingExtra
 from kilotar.events import Finding
 from kilotar.model.sample import Split
 from kilotar.model.seams import Row
+from kilotar.work.box_proof import BoxProof
 from kilotar.work.exported import Export
 from kilotar.work.recoded_proof import RecodedProof
 from kilotar.work.truth import Truth
@@ -28,16 +29,23 @@ class RowCheck:
 
     Args:
         recoded: takes images that were written anew; None where there are none, or nobody knows how they were made.
+        boxes:   takes the boxes; None where there are none to be compared.
     Attributes:
         images, wrong: how many were taken, and were not what they must be.
     """
 
     def __init__(
-        self, export: Export, truth: Truth, recoded: RecodedProof | None, found: Callable[[Finding], None]
+        self,
+        export: Export,
+        truth: Truth,
+        recoded: RecodedProof | None,
+        boxes: BoxProof | None,
+        found: Callable[[Finding], None],
     ) -> None:
         self._export = export
         self._truth = truth
         self._recoded = recoded
+        self._boxes = boxes
         self._found = found
         self._labels: dict[str, int] = {}
         self._counts: Counter[Split] = Counter()
@@ -61,9 +69,12 @@ class RowCheck:
         self.images += 1
         self._counts[row.split] += 1
         name = row.name[:_LONGEST_NAME]
-        finding = self._check(row, f"{file}: {name}" if file else name)
+        where = f"{file}: {name}" if file else name
+        finding = self._check(row, where)
         if finding is not None:
             self.wrong += 1
+            self._found(finding)
+        elif self._boxes is not None and (finding := self._boxes.check(row, where)) is not None:
             self._found(finding)
 
     def _check(self, row: Row, where: str) -> Finding | None:

@@ -20,7 +20,7 @@ from kilotar.events import Finding
 from kilotar.model.edition import Edition
 from kilotar.model.sample import NO_LABEL, Extent, Sample, Split
 from kilotar.model.seams import Written
-from kilotar.model.table import Part, RowsBuilder, SampleTable
+from kilotar.model.table import BoxSource, Part, RowsBuilder, SampleTable
 from kilotar.store.manifest import walk_files
 from kilotar.store.workspace import Workspace
 from kilotar.work.gathering import Gatherer
@@ -29,6 +29,7 @@ from kilotar.work.labels import LabelJoin
 from kilotar.work.output import Output
 from kilotar.work.outputs import begun_outputs
 from kilotar.work.reopen import survey_again
+from kilotar.work.survey import Survey
 
 __all__ = ["EditionTruth", "SourceTruth", "Truth"]
 
@@ -52,6 +53,10 @@ class Truth(Protocol):
 
     def meet(self, split: Split, name: str) -> str | None:
         """Give the class of an image that is met, "" for none, None where there is no such image."""
+        ...
+
+    def boxes(self, sources: tuple[tuple[str, str], ...]) -> BoxSource | None:
+        """Give the boxes of archives by their names and digests; None where these are not at hand."""
         ...
 
     def place(self) -> Extent | None:
@@ -96,6 +101,8 @@ class SourceTruth:
         tables: with digests.
         name:   of the root.
         locate: gives where an image is, `archive` being a path.
+    Attributes:
+        boxes:  gives the boxes of archives by their names and digests; None where these are not at hand.
     """
 
     has_bytes = True
@@ -107,6 +114,7 @@ class SourceTruth:
         self.name = name
         self.met_twice = False
         self.sha256 = b""
+        self.boxes: Callable[[tuple[tuple[str, str], ...]], BoxSource | None] = lambda sources: None
 
     @classmethod
     def open(cls, root: Workspace, edition: Edition, splits: tuple[str, ...], stack: ExitStack) -> SourceTruth:
@@ -121,7 +129,9 @@ class SourceTruth:
         surveyed = stack.enter_context(survey_again(root, edition, splits=splits, proved=True))
         paths = {archive.local.name: str(archive.local.path) for archive in surveyed.archives}
         locate = partial(_in_archive, paths)
-        return cls(Gatherer(surveyed).gather(True).tables, str(root.root), locate)
+        truth = cls(Gatherer(surveyed).gather(True).tables, str(root.root), locate)
+        truth.boxes = partial(_boxes, surveyed)
+        return truth
 
     @classmethod
     def of_tree(cls, root: Workspace, edition: Edition, splits: tuple[str, ...]) -> SourceTruth | None:
@@ -169,6 +179,12 @@ class SourceTruth:
                 part, row = table.table.locate(place)
                 if not part.wnid(row) or part.wnid(row) in classes:
                     yield Finding("missing", f"{split}/{part.rows.name(row)}", "it is in the archive")
+
+
+def _boxes(surveyed: Survey, sources: tuple[tuple[str, str], ...]) -> BoxSource | None:
+    """Give the boxes of a survey where its archives are these. Raises ArchiveRefused, MachineError."""
+    found = {source.archive: source.identity for source in surveyed.box_sources(unverified=True)}
+    return Gatherer(surveyed).boxes() if set(sources) <= found.items() else None
 
 
 def _in_archive(paths: Mapping[str, str], sample: Sample) -> Extent:
@@ -219,6 +235,9 @@ class EditionTruth:
         seen.add(key)
         self._counts[split, joined[0]] += 1
         return joined[0]
+
+    def boxes(self, sources: tuple[tuple[str, str], ...]) -> None:
+        return None
 
     def place(self) -> Extent | None:
         return None
