@@ -165,6 +165,15 @@ def test_what_was_done_in_words_of_another_time_is_counted_alone_and_it_is_said(
     assert not problems(report) and proved_by(report) == (18, 0, "recoded")
 
 
+def test_an_image_that_was_left_out_is_missed_with_the_reason_that_was_told_then(root: Path, tmp_path: Path) -> None:
+    cut = make_tiny(tmp_path / "cut", flaws=("truncated",))
+    prepare(root, cut, formats=("webdataset",), pixels=SMALL)
+    report = kilotar.verify(root / "webdataset")
+    (missing,) = report.problems
+    assert missing.kind == "missing" and missing.why.endswith("left out")
+    assert proved_by(report)[1:] == (1, "recoded-again")
+
+
 def test_converted_odd_images_are_recoded_again_and_no_other(root: Path, tmp_path: Path) -> None:
     odd = make_tiny(tmp_path / "odd", classes=4, flaws=("cmyk", "png"))
     prepare(root, odd, formats=("imagefolder",), pixels=PixelWish(odd="convert"), out=tmp_path / "tree")

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from kilotar.errors import KilotarError, MachineError, MissingExtra
 from kilotar.events import Finding
@@ -135,9 +136,11 @@ class RowCheck:
         is_part = manifest is not None and bool(manifest.images_sha256)
         if not is_part:
             splits = manifest.splits if manifest else tuple(self._counts)
+            left_out = _left_out(manifest.findings) if manifest else {}
             for finding in self._truth.missing(frozenset(classes), tuple(Split(split) for split in splits)):
                 self.wrong += finding.kind == "missing"
-                self._found(finding)
+                why = left_out.get(finding.where.rpartition("/")[2], "")
+                self._found(replace(finding, why=f"{finding.why}; {why}") if why else finding)
 
     def _end_recoded(self) -> None:
         """Wait for what is still compared, and hold the number of images that were written anew against the list."""
@@ -149,3 +152,8 @@ class RowCheck:
         if self._truth.has_bytes and other != self._anew:
             why = f"{other:,} images have other bytes than in the archive, {self._anew:,} were written anew"
             self._found(Finding("bytes", self._export.sink.ABOUT.name, why))
+
+
+def _left_out(findings: Iterable[Finding]) -> dict[str, str]:
+    """Give what a manifest tells of images, by their names: why they are not there."""
+    return {finding.where.rpartition(" ")[2]: f"it was told then: {finding.why}" for finding in findings}
