@@ -5,13 +5,15 @@
 PYTHON has the packages of tests/interop, and those official writers that it lacks are left out by name. They read the
 tree of an ImageFolder, in a mixed order; kilotar reads the archive, whose proof is that of an earlier run, and hashes
 what it writes. Both end when the files are durable. "one core" and "two cores" bind a process and all it starts to so
-many; "limit" writes the bytes of the archive to one file on one core, read and written in runs of 1 MiB.
+many; "limit" writes the bytes of the archive to one file on one core, read and written in runs of 1 MiB, "hashed" with
+their SHA-256.
 Outputs are emptied after each variant and deleted at the end; memory is filled again before each.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import resource
@@ -43,8 +45,11 @@ def variants(cores: int) -> list[Harnessed]:
     where = ONE if cores == 1 else TWO
     own = [Harnessed(f"kilotar {name}, {where}", "own", {"name": name, "cores": cores}) for name in FORMATS + OWN_ONLY]
     official = [Harnessed(f"official {name}, {where}", "official", {"name": name, "cores": cores}) for name in FORMATS]
-    limit = [Harnessed(f"limit, {where}", "limit", {"name": "", "cores": cores})] if cores == 1 else []
-    return own + (official if cores == 1 else []) + limit
+    limits = [
+        Harnessed(f"limit, {where}", "limit", {"name": "", "cores": cores}),
+        Harnessed(f"limit, hashed, {where}", "limit, hashed", {"name": "", "cores": cores}),
+    ]
+    return own + (official + limits if cores == 1 else [])
 
 
 def main() -> None:
@@ -65,7 +70,7 @@ def main() -> None:
         for number in range(given.rounds):
             for variant in shuffled([*variants(1), *variants(2)], number):
                 name = variant.args["name"]
-                if name not in without and (not only or name in only or variant.job == "limit"):
+                if name not in without and (not only or name in only or variant.job.startswith("limit")):
                     bench.ground.fill_memory()
                     _measure(variant, number, source, known, given.readers, bench.ground, record)
             bench.ground.clear()
@@ -149,7 +154,8 @@ def child(words: list[str]) -> None:
         )
         images = report.outputs[0].images
     else:
-        images = sum(1 for _ in _copied(next(Path(folder).glob("*.tar")), root / "one"))
+        copied = _copied(next(Path(folder).glob("*.tar")), root / "one", hashed=job == "limit, hashed")
+        images = sum(1 for _ in copied)
     sync(root)
     wall_s = time.monotonic() - begun
     size = sum(path.stat().st_size for path in root.rglob("*") if path.is_file() and ".kilotar" not in path.parts)
@@ -158,11 +164,13 @@ def child(words: list[str]) -> None:
     print(json.dumps({**figures, "own_peak_rss": peak}))
 
 
-def _copied(archive: Path, target: Path) -> Iterator[int]:
-    buffer = memoryview(bytearray(1 << 20))
+def _copied(archive: Path, target: Path, *, hashed: bool) -> Iterator[int]:
+    buffer, digest = memoryview(bytearray(1 << 20)), hashlib.sha256()
     with open(archive, "rb", buffering=0) as source, open(target, "wb", buffering=0) as out:
         while size := source.readinto(buffer):
             out.write(buffer[:size])
+            if hashed:
+                digest.update(buffer[:size])
             yield size
 
 
