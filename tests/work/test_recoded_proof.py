@@ -15,16 +15,18 @@ from PIL import Image
 import kilotar
 from kilotar.editions import tiny_draw
 from kilotar.editions.tiny import Tiny, make_tiny
+from kilotar.events import Outcome
 from kilotar.exec.base import TaskEnded
 from kilotar.exec.batch import Lost, Sifted
 from kilotar.model.pixels import Pixels, PixelWish
-from kilotar.model.report import Report
+from kilotar.model.report import ProofFact, Report
 from kilotar.pixels.decoders import find_library
 from kilotar.pixels.recode import Recoder
+from kilotar.shell.show_report import show_report
 from kilotar.sinks.base import find_sink
 from kilotar.store.manifest import OWN_MANIFEST
 from kilotar.work import recoded_proof
-from kilotar.work.likeness import Likeness, compare_pictures
+from kilotar.work.likeness import LEAST_PSNR_DB, MOST_CELL, Likeness, compare_pictures
 from kilotar.work.retracing import FAR, KEPT, UNREAD, retrace_images
 from tests.doubles.images import jpeg, png
 from tests.need import need_module
@@ -280,6 +282,16 @@ def test_pictures_are_the_same_only_in_kind_size_and_nearly_every_cell() -> None
     assert "of CMYK" in str(compare_pictures(jpeg(), jpeg(mode="CMYK")))
     assert "cannot be decoded" in str(compare_pictures(jpeg(), png()))
     assert compare_pictures(jpeg(), jpeg()) == Likeness(99.0, 0)
+
+
+def test_the_tolerance_is_the_one_that_is_told() -> None:
+    told = next(line for line in show_report(near_report()) if "NOT the same" in line)
+    assert f"PSNR at least {LEAST_PSNR_DB:.0f} dB" in told and f"at most {MOST_CELL} of 255" in told
+
+
+def near_report() -> Report:
+    proof = ProofFact("images", 3, 0, "recoded-alike", "/data")
+    return Report("verify", "/data/export", "tiny", Outcome.DONE, proofs=(proof,))
 
 
 def test_a_blot_in_a_large_picture_is_no_small_thing() -> None:

@@ -121,7 +121,8 @@ _PROOFS = {
     "recoded-again": "name, class, label and every byte as in the archives of {source}, each once; those written anew "
     "were recoded again to the same bytes",
     "recoded-alike": "name, class, label as in the archives of {source}, each once; those written anew were recoded by "
-    "other releases to the same pictures, NOT the same bytes",
+    "other releases to the same pictures (PSNR at least 30 dB, 8 x 8 pixels off by at most 64 of 255), NOT the same "
+    "bytes",
     "recoded": "name, class, label as in the archives of {source}, each once, and bytes of all not written anew",
     "boxes": "class and sides of every box as in the archives of {source}",
     "edition": "name, class, label and counts as edition {source} has them; bytes NOT compared (--against ROOT does)",
