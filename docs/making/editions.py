@@ -36,7 +36,9 @@ def _edition(edition: Edition) -> Iterator[str]:
     yield "### Archives"
     yield table(["name", "bytes", "infohash", "for"], [_archive(archive) for archive in edition.archives])
     yield "### Digests"
-    yield table(["name", "md5", "sha1", "sha256"], [_digests(one) for one in edition.archives if any(_digests(one)[1:])])
+    yield table(
+        ["name", "md5", "sha1", "sha256"], [_digests(one) for one in edition.archives if any(_digests(one)[1:])]
+    )
     if edition.subsets:
         yield "### Subsets"
         yield table(

@@ -12,7 +12,8 @@ from kilotar.plan.recipe import Recipe, Source
 from kilotar.plan.steps import Reason, Step, StepDone
 from kilotar.sinks.base import find_sink
 from kilotar.store.workspace import Workspace
-from kilotar.work.output import Output, read_stored_plan, refuse_other_recipe
+from kilotar.work.output import Output
+from kilotar.work.stored_plan import read_stored_plan, refuse_other_recipe
 
 TRAIN, VAL = Source("train.tar", "md5:aa"), Source("val.tar", "md5:bb")
 RECIPE = Recipe("tiny", "imagefolder", 1, (), ("train", "val"), (), (TRAIN, VAL))

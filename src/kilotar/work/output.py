@@ -1,7 +1,6 @@
 """One output of a run: what was asked, what is recorded of it, where it grows, and how it becomes complete.
 
-Rules guarded: an output has one recipe for its life; another recipe under the same name is refused, never mixed in;
-its manifest is written last; what is recorded is believed only after a look at the disk.
+Rules guarded: its manifest is written last; what is recorded is believed only after a look at the disk.
 """
 
 from __future__ import annotations
@@ -11,26 +10,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
-from kilotar.errors import LayoutRefused, OurError, SettingsDiffer, storage_error
+from kilotar.errors import OurError, storage_error
 from kilotar.model.sample import Extent, Sample, Split
 from kilotar.model.seams import Annotation, OutFolder, Written
 from kilotar.parse.remote import Remote
 from kilotar.plan.recipe import Recipe
 from kilotar.plan.selection import ALL_IMAGES
 from kilotar.plan.steps import Reason, Step, StepDone, todo
-from kilotar.sinks.base import DataclassLike, Sink, find_sink
-from kilotar.store.files import Folder, publish, read_file, sync_file_system
+from kilotar.sinks.base import DataclassLike, Sink
+from kilotar.store.files import Folder, sync_file_system
 from kilotar.store.journal import Journal, read_journal
 from kilotar.store.manifest import MANIFEST, Manifest
 from kilotar.store.objects import open_store
 from kilotar.store.remote_folder import RemoteFolder, RemoteStaging
 from kilotar.store.staging import Staging
-from kilotar.store.workspace import Workspace, kept_path, standing_path
+from kilotar.store.workspace import Workspace
 from kilotar.work.repair import stands
 from kilotar.work.sharding import Sharding
 from kilotar.work.spool import Spool
+from kilotar.work.stored_plan import read_stored_plan, write_stored_plan
 
 ANY_WNID = "n00000000"
 BOXES = "boxes/"  # keys of the steps that write XML
@@ -38,26 +36,8 @@ BOXES = "boxes/"  # keys of the steps that write XML
 __all__ = [
     "BOXES",
     "Output",
-    "StoredPlan",
-    "read_stored_plan",
-    "refuse_other_recipe",
     "takes_annotations",
 ]
-
-
-class StoredPlan(msgspec.Struct, frozen=True):
-    """`plan.json`: the recipe in words, its id, where the output stands, and how many steps it has.
-
-    `folder` is the address of an output that is elsewhere; `endpoint` the one that was given with it. In the file the
-    path of a folder in the root is relative to it (`rooted`; former releases kept it whole); here it is whole.
-    """
-
-    plan_id: str
-    folder: str
-    steps: int
-    recipe: Recipe
-    endpoint: str = ""
-    rooted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,10 +181,7 @@ class Output:
             self.facts.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise storage_error(error, f"make the folder {self.facts}") from error
-        endpoint = self.remote.endpoint if self.remote else ""
-        place = self.where if self.remote else kept_path(self.where, _root_of(self.facts))
-        stored = StoredPlan(self.recipe.plan_id, place, len(self.steps), self.recipe, endpoint, rooted=True)
-        publish(self.facts / "plan.json", [msgspec.json.format(msgspec.json.encode(stored), indent=1)])
+        write_stored_plan(self.facts, self.recipe, self.remote or self.folder, len(self.steps))
 
     def journal(self, workspace: Workspace) -> Journal[StepDone]:
         return Journal(workspace.journal(self._journal_name), StepDone)
@@ -258,50 +235,3 @@ class Output:
 def takes_annotations(sink: Sink) -> bool:
     """Tell whether a format has a place for the XML of boxes."""
     return not sink.ABOUT.shards and bool(sink.place_annotation(Annotation(Split.TRAIN, ANY_WNID, "x", b"")))
-
-
-def read_stored_plan(facts: Path) -> StoredPlan | None:
-    """Give the plan of an output begun earlier, None where there is none. Raises LayoutRefused, MachineError."""
-    content = read_file(facts / "plan.json")
-    if content is None:
-        return None
-    try:
-        stored = msgspec.json.decode(content, type=StoredPlan)
-    except msgspec.DecodeError as error:
-        raise LayoutRefused(f"{facts}/plan.json cannot be read", seen=str(error)) from error
-    return msgspec.structs.replace(stored, folder=_standing(stored, facts))
-
-
-def _root_of(facts: Path) -> Path:
-    return facts.parents[2]
-
-
-def _standing(stored: StoredPlan, facts: Path) -> str:
-    """Give the whole path, or the address, of an output; also where a former release kept it and the root was moved."""
-    root = _root_of(facts)
-    if "://" in stored.folder:
-        return stored.folder
-    if stored.rooted or os.path.lexists(stored.folder):
-        return standing_path(stored.folder, root)
-    named = facts.name != stored.recipe.sink
-    usual = facts.name if named else find_sink(stored.recipe.sink).ABOUT.folder
-    here = [root / split for split in stored.recipe.splits] if usual == "." else [root / usual]
-    fits = usual == "." or stored.folder.endswith(f"/{usual}")
-    return os.path.normpath(root / usual) if fits and any(map(os.path.lexists, here)) else stored.folder
-
-
-def refuse_other_recipe(facts: Path, recipe: Recipe, folder: Path | Remote) -> StoredPlan | None:
-    """Give the stored plan of an output where it is the same recipe in the same folder, None where there is none.
-
-    Raises: SettingsDiffer naming every difference.
-    """
-    stored = read_stored_plan(facts)
-    if stored is None or (stored.plan_id == recipe.plan_id and stored.folder == str(folder)):
-        return stored
-    moved = () if stored.folder == str(folder) else (f"folder: {folder} now, {stored.folder} then",)
-    raise SettingsDiffer(
-        f"output {facts.name} was begun here with other settings",
-        seen="; ".join((*recipe.differences(stored.recipe), *moved)),
-        fix=f"use the same settings, or --name NAME for a second one beside it; to start over, remove {facts} and the "
-        "output's folders",
-    )

@@ -10,8 +10,9 @@ from kilotar.sinks.base import find_sink, parse_options
 from kilotar.store.manifest import read_manifest
 from kilotar.store.recoded import remove_spools
 from kilotar.store.workspace import Workspace
-from kilotar.work.output import Output, read_stored_plan
+from kilotar.work.output import Output
 from kilotar.work.spool import FOLDER
+from kilotar.work.stored_plan import read_stored_plan
 
 __all__ = ["begun_output", "begun_outputs", "drop_spools"]
 

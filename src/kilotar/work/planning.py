@@ -21,11 +21,12 @@ from kilotar.store.objects import open_store
 from kilotar.store.workspace import Workspace
 from kilotar.work.gathering import Gatherer
 from kilotar.work.labels import edition_sha256
-from kilotar.work.output import BOXES, Output, read_stored_plan, refuse_other_recipe, takes_annotations
+from kilotar.work.output import BOXES, Output, takes_annotations
 from kilotar.work.outputs import begun_outputs
 from kilotar.work.request import Request
 from kilotar.work.sharding import Sharding
 from kilotar.work.spool import Spool, spool_for
+from kilotar.work.stored_plan import read_stored_plan, refuse_other_recipe
 from kilotar.work.survey import Survey
 from kilotar.work.territory import refuse_overlap
 
