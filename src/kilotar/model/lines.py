@@ -15,7 +15,6 @@ MAX_LIST_BYTES = 16 << 20
 MAX_LINE_CHARS = 16_384
 _MARKS = {b"\xef\xbb\xbf": "a UTF-8 byte order mark", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 _SPACES = (b" ", b"\t", b"\v", b"\f")
-_LOOSE = (b"\n\n", *(space + b"\n" for space in _SPACES), *(b"\n" + space for space in _SPACES))
 _FIX = "get the file from its publisher again, or save it as plain text with one value a line"
 
 
@@ -49,9 +48,14 @@ def strict_lines(
 
 def _is_plain(data: bytes) -> bool:
     """Tell whether only the length of a line can be at fault, so that only faulty files pay for a look at each."""
-    if not data.isascii() or b"\r" in data or b"\0" in data or any(pair in data for pair in _LOOSE):
+    if not data.isascii() or b"\r" in data or b"\0" in data or b"\n\n" in data or data.startswith(b"\n"):
         return False
-    return not data.startswith((b"\n", *_SPACES)) and not data.endswith(_SPACES)
+    return not any(_is_loose(space, data) for space in _SPACES if space in data)
+
+
+def _is_loose(space: bytes, data: bytes) -> bool:
+    """Tell whether a line begins or ends with this kind of space."""
+    return space + b"\n" in data or b"\n" + space in data or data.startswith(space) or data.endswith(space)
 
 
 def _strict_line(line: bytes, where: str, refused: type[TheirError], encoding: str) -> str:
