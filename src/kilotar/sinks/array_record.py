@@ -3,16 +3,14 @@
 Rules guarded: one record a group, which random access wants; nothing is compressed, as images are already; the other
 rules, and how it differs from what TFDS writes: see `kilotar.sinks.tfds_layout`.
 
-A shard is made in memory (TFDS takes 64 MiB to 1 GiB for one): the package writes whole files by itself, into memory
-that has a name. Its framing (Riegeli) sums every block by HighwayHash, which Python has not; so the package is needed,
-and the bytes are those of its version.
+The package writes whole files by itself. Its framing (Riegeli) sums every block by HighwayHash, which Python has not,
+so it is needed, and the bytes are those of its version.
 Source: google/array_record cpp/array_record_writer.h, google/riegeli doc/riegeli_records_file_format.md,
 google/grain grain/_src/python/data_sources.py.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,13 +18,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kilotar.errors import LayoutRefused, OutOfMemory
+from kilotar.errors import LayoutRefused
 from kilotar.model.edition import Edition
 from kilotar.model.sample import Split
 from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, Written
 from kilotar.parse.example import parse_example
 from kilotar.sinks import tfds_layout
 from kilotar.sinks.base import SinkAbout
+from kilotar.sinks.library_errors import as_os_error
 from kilotar.sinks.reading import FileRows
 from kilotar.sinks.tfds_layout import Options, hash_order, record, shard_path, side_files
 from kilotar.sinks.tfds_layout import count as count
@@ -40,6 +39,7 @@ ABOUT = SinkAbout(
     snippet='grain.sources.ArrayRecordDataSource(sorted(glob.glob("{folder}/imagenet2012/5.1.0/*-train.array*")))',
     shards=True,
     stamped="array_record",
+    builds=True,
     odd="convert",
     version=2,
 )
@@ -47,7 +47,6 @@ OFFICIAL = hash_order
 _FORM = "array_record"
 _WRITING = "group_size:1,uncompressed"
 _READING = "readahead_buffer_size:0"
-_CHUNK_BYTES = 1 << 20
 
 
 def path(split: Split, number: int, count: int) -> str:
@@ -55,25 +54,17 @@ def path(split: Split, number: int, count: int) -> str:
     return shard_path(split, number, count, _FORM)
 
 
-def encode(items: Iterable[Item], shard: Shard, collection: Collection, options: Options) -> Iterator[bytes]:
-    """Give a shard as the package writes it. Raises OutOfMemory."""
+def build(path: Path, items: Iterable[Item], shard: Shard, collection: Collection, options: Options) -> None:
+    """Write a shard. Raises OSError."""
     from array_record.python.array_record_module import ArrayRecordWriter
 
-    memory = os.memfd_create(shard.key.replace("/", "-"))
     try:
-        writer = ArrayRecordWriter(f"/proc/self/fd/{memory}", _WRITING)
-        try:
-            for item in items:
-                writer.write(b"".join(record(item.sample, item.label, bytes(item.data))))
-            writer.close()
-        except RuntimeError as error:  # all that the package raises
-            raise OutOfMemory(f"no memory for {shard.path}", seen=str(error), fix="--option shards=MORE") from error
-        offset = 0
-        while chunk := os.pread(memory, _CHUNK_BYTES, offset):
-            yield chunk
-            offset += len(chunk)
-    finally:
-        os.close(memory)
+        writer = ArrayRecordWriter(str(path), _WRITING)
+        for item in items:
+            writer.write(b"".join(record(item.sample, item.label, item.data)))
+        writer.close()
+    except RuntimeError as error:  # all that the package raises
+        raise as_os_error(error, path) from error
 
 
 def finish(collection: Collection, out: OutFolder, options: Options) -> tuple[Written, ...]:

@@ -11,13 +11,26 @@ import struct
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import TypeVar
 
-__all__ = ["example", "example_bytes", "features_bytes", "floats", "ints", "padding", "text", "varint", "wide_int"]
+__all__ = [
+    "Image",
+    "example",
+    "example_bytes",
+    "features_bytes",
+    "floats",
+    "ints",
+    "padding",
+    "text",
+    "varint",
+    "wide_int",
+]
 
+Image = TypeVar("Image", bytes, memoryview)
 _PADDING = 15  # a field that Example has not, and that every reader passes over
 
 
-def example(features: Mapping[str, bytes], name: str, image: bytes) -> list[bytes]:
+def example(features: Mapping[str, bytes], name: str, image: Image) -> list[bytes | Image]:
     """Give a record in three pieces, the second of which is the image.
 
     Args:

@@ -81,7 +81,7 @@ def encode(
     leaves = _BOX_LEAVES if options.boxes else _LEAVES
     fixed = 4 * len(leaves) + _INT.size
     behind = (len(_boxes(sample, options)) for sample in collection.samples(shard))
-    images = (sample.at.size_bytes for sample in collection.samples(shard))
+    images = (at.size_bytes for at in collection.extents(shard))
     yield offsets([fixed + image + boxes for image, boxes in zip(images, behind, strict=True)])
     for item in items:
         boxes = _boxes(item.sample, options)

@@ -12,13 +12,13 @@ Source: LMDB 0.9 mdb.c and its Python binding.
 
 from __future__ import annotations
 
-import errno
-import os
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from kilotar.sinks.library_errors import as_os_error
 
 __all__ = ["Database", "Entry", "open_database", "write_database"]
 
@@ -27,7 +27,6 @@ Entry = tuple[bytes, bytes]
 _BATCH_BYTES = 32 << 20
 _SPARE_BYTES = 16 << 20  # for the pages of the tree that a transaction writes anew
 _STEP_BYTES = 64 << 20
-_TOLD = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.ENOENT)
 
 
 def write_database(path: Path, entries: Iterable[Entry], *, sorted_keys: bool) -> None:
@@ -73,14 +72,13 @@ def _make_room(base: Any, size_bytes: int) -> None:
 
 @contextmanager
 def _as_os_error(path: Path) -> Iterator[None]:
-    """Raise the library's errors as what they are; it tells their numbers as words alone."""
+    """Raise the library's errors as what they are."""
     import lmdb
 
     try:
         yield
     except lmdb.Error as error:
-        number = next((number for number in _TOLD if os.strerror(number) in str(error)), errno.EIO)
-        raise OSError(number, os.strerror(number), str(path)) from error
+        raise as_os_error(error, path) from error
 
 
 @contextmanager

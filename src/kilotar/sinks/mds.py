@@ -80,8 +80,7 @@ def encode(
 ) -> Iterator[bytes | memoryview]:
     """Give the bytes of a shard. Raises UsageError where it would hold 4 GiB."""
     boxed = collection.boxes is not None
-    sizes = [_sample_bytes(sample, boxed) for sample in collection.samples(shard)]
-    yield offsets(sizes, dump(_config(boxed)))
+    yield offsets(list(_sizes(collection, shard)), dump(_config(boxed)))
     for number, item in enumerate(items, first_of(collection, shard)):
         beside = _beside(item.sample) if boxed else ()
         lengths = (*map(len, beside), len(item.data))
@@ -90,9 +89,14 @@ def encode(
         yield _INT.pack(item.label)
 
 
-def _sample_bytes(sample: Sample, boxed: bool) -> int:
-    beside = sum(4 + len(column) for column in _beside(sample)) if boxed else 0
-    return 4 + beside + 2 * _INT.size + sample.at.size_bytes
+def _sizes(collection: Collection, shard: Shard) -> Iterator[int]:
+    """Give the length of each sample: the length of its image and the image, its number, label and boxes."""
+    if collection.boxes is None:  # samples need not be made to know them
+        yield from (4 + 2 * _INT.size + at.size_bytes for at in collection.extents(shard))
+        return
+    for sample in collection.samples(shard):
+        beside = sum(4 + len(column) for column in _beside(sample))
+        yield 4 + beside + 2 * _INT.size + sample.at.size_bytes
 
 
 def _beside(sample: Sample) -> tuple[bytes, bytes]:

@@ -31,7 +31,7 @@ from kilotar.model.sample import NO_LABEL, Sample, Split
 from kilotar.model.seams import Collection, OutFolder, Row, Written
 from kilotar.parse.example import parse_example
 from kilotar.sinks.base import ShardOptions
-from kilotar.sinks.example import example, ints, text
+from kilotar.sinks.example import Image, example, ints, text
 from kilotar.sinks.numbering import wished
 from kilotar.sinks.reading import FileRows, read_json, refusing
 
@@ -96,7 +96,7 @@ def shard_path(split: Split, number: int, count: int, form: str) -> str:
     return f"{FOLDER}/imagenet2012-{_NAMES[split]}.{form}-{number:05d}-of-{count:05d}"
 
 
-def record(sample: Sample, label: int, data: bytes) -> list[bytes]:
+def record(sample: Sample, label: int, data: Image) -> list[bytes | Image]:
     """Give the record of a sample in pieces."""
     return example({"file_name": text(sample.name), "label": ints([label])}, "image", data)
 
