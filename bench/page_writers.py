@@ -32,8 +32,8 @@ Measured by `python -m bench.writers`: the official writer of each format with i
 an ImageFolder, kilotar reads the archive and takes the SHA-256 of what it writes; both in a mixed order, both until the
 files are durable, on one core unless told otherwise. The limit copies the archive into one file on one core, "hashed"
 with its SHA-256. Ratios are of wall times, medians of rounds with their range; CPU seconds are told because they feel
-others on the machine less. FFCV's own writer cannot pass JPEGs through: it decodes and encodes them. MDS and ArrayRecord
-were measured again, in rounds of their own with a limit of their own, after what writes them was changed.
+others on the machine less. FFCV's own writer cannot pass JPEGs through: it decodes and encodes them. MDS and
+ArrayRecord were measured again, in rounds of their own with a limit of their own, after what writes them was changed.
 """.splitlines()
 _TWO_CORES = """\
 Two cores give less than 1.7 times one: writers are threads of one process, and only reading, hashing and writing leave
