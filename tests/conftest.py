@@ -50,7 +50,7 @@ def buckets(bucket_server: Buckets, monkeypatch: pytest.MonkeyPatch) -> Buckets:
 
 @pytest.fixture(scope="session", autouse=True)
 def _signals_as_on_a_terminal() -> None:
-    """Let hang-ups and Ctrl-C be heard, which nohup and the `&` of a script have ignored, here and in what tests start."""
+    """Let hang-ups and Ctrl-C be heard: nohup, and the `&` of a script, have all that is started ignore them."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
