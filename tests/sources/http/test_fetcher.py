@@ -264,7 +264,8 @@ def test_a_drip_is_cut_by_its_rate_over_a_minute(tmp_path: Path) -> None:
         assert it.landing.wait_for()
         assert it.landing.read() == DATA
         assert server.asked[1].connection != server.asked[0].connection
-        assert 0 < it.fetcher.facts().wasted_bytes < PIECE
+        cut = len({asked.connection for asked in server.asked}) - 1  # a busy machine's answers come in drips as well
+        assert 0 < it.fetcher.facts().wasted_bytes < cut * PIECE
 
 
 def test_a_drip_for_ever_is_given_up(tmp_path: Path) -> None:
