@@ -29,7 +29,7 @@ from kilotar.work import recoded_proof
 from kilotar.work.likeness import LEAST_PSNR_DB, MOST_CELL, Likeness, compare_pictures
 from kilotar.work.retracing import FAR, KEPT, UNREAD, retrace_images
 from tests.doubles.images import jpeg, png
-from tests.need import need_module
+from tests.need import need, need_module
 from tests.work.wishes import prepare
 
 SMALL = PixelWish(resize="exact:16")
@@ -143,8 +143,7 @@ def test_with_other_releases_pictures_are_compared_and_it_is_said(tree: Path, ro
 
 
 def test_the_other_way_of_scaling_gives_the_same_pictures(tree: Path, root: Path, tiny: Tiny, tmp_path: Path) -> None:
-    if find_library().stamps == find_library(fast=False).stamps:
-        pytest.skip("there is one way here")  # kilotar[fast] is not installed
+    need("kilotar[fast]", find_library().stamps != find_library(fast=False).stamps)
     slow = find_library(fast=False)
     recoder = Recoder(slow, [Pixels(resize="exact:16")])
     prepare(tmp_path / "plain", tiny)
