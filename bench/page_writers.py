@@ -37,9 +37,7 @@ ArrayRecord were measured again, in rounds of their own with a limit of their ow
 """.splitlines()
 _TWO_CORES = """\
 Two cores give less than 1.7 times one: writers are threads of one process, and only reading, hashing and writing leave
-Python's lock. 30,000 TFRecords with one sync at the end took 7.1 s on one core and 5.3 s on two, with 5.5 s of CPU both
-times; threads waited 3,500 times on one and 26,000 times on two, and three or four threads on two cores gained nothing.
-Formats of one file a split have one writer.
+Python's lock. Formats of one file a split have one writer.
 """.splitlines()
 
 
