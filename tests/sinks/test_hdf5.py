@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import struct
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -191,6 +193,14 @@ def test_two_builds_are_the_same_bytes(options: Options, tmp_path: Path) -> None
     del waste
     lay(hdf5, small, tmp_path / "second", options)
     assert tree(tmp_path / "first") == tree(tmp_path / "second")
+
+
+def test_no_file_holds_the_second_in_which_it_was_made(tmp_path: Path) -> None:
+    first = int(time.time())
+    lay(hdf5, make_small(), tmp_path, Options())
+    seconds = [struct.pack("<I", second) for second in range(first, int(time.time()) + 1)]
+    files = [path.read_bytes() for path in tmp_path.rglob("*.hdf5")]
+    assert len(files) > 1 and not any(second in data for data in files for second in seconds)
 
 
 @pytest.mark.parametrize(

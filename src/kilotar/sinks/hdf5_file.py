@@ -4,7 +4,7 @@ Rules guarded: any HDF5 since 1.8 reads them; no object carries a time; rows are
 not grow with the file; a file that cannot be read is refused by its name.
 HDF5 does not survive a write that fails: what it could not write it tries again when the process ends, and is killed
 there. So it is never told: the first error is kept, all further bytes are dropped, and who writes raises it.
-Source: the documentation of h5py (File, create_dataset, vlen_dtype) and of HDF5 (H5Pset_obj_track_times).
+Source: the documentation of h5py (File, create_dataset, vlen_dtype, property lists), of HDF5 (H5Pset_obj_track_times).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-__all__ = ["NewFile", "creating", "opened"]
+__all__ = ["NewFile", "created", "creating", "opened"]
 
 _BLOCK_ROWS = 64  # of images: some megabytes
 
@@ -121,9 +121,25 @@ def creating(path: Path) -> Iterator[NewFile]:
     import h5py
 
     with _Disk(path) as disk:
-        with h5py.File(disk, "w", libver=("earliest", "v108")) as root:
+        with created(disk, h5py.h5f.LIBVER_EARLIEST, h5py.h5f.LIBVER_V18) as root:
             yield NewFile(root, disk)
         disk.check()
+
+
+def created(disk: io.IOBase, oldest: int, newest: int) -> Any:
+    """Give a new `h5py.File` in a file-like object, for the releases `h5py.h5f.LIBVER_*` of HDF5.
+
+    Made of property lists: `h5py.File(disk, "w")` puts the second into the header of the root group before h5py 3.15.1,
+    and TensorFlow 2.21 demands an older one.
+    """
+    import h5py
+
+    access, plan = h5py.h5p.create(h5py.h5p.FILE_ACCESS), h5py.h5p.create(h5py.h5p.FILE_CREATE)
+    access.set_libver_bounds(oldest, newest)
+    access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
+    access.set_fileobj_driver(h5py.h5fd.fileobj_driver, disk)
+    plan.set_obj_track_times(False)
+    return h5py.File(h5py.h5f.create(b"new", h5py.h5f.ACC_TRUNC, fcpl=plan, fapl=access))
 
 
 def opened(path: Path) -> Any:

@@ -15,7 +15,7 @@ from typing import Any
 from kilotar.model.sample import Box, Sample, Split
 from kilotar.model.seams import Collection, Item, Row, Shard
 from kilotar.sinks.hdf5_columns import FILENAMES, SYNSETS, add_names, name_type, read_rows, synset_rows
-from kilotar.sinks.hdf5_file import NewFile, creating, opened
+from kilotar.sinks.hdf5_file import NewFile, created, creating, opened
 from kilotar.sinks.reading import boxes_of, refusing_library
 
 __all__ = ["build", "joined", "read"]
@@ -75,7 +75,7 @@ def joined(collection: Collection, numbers: Mapping[str, int]) -> Iterator[bytes
     import h5py
 
     whole = io.BytesIO()
-    with h5py.File(whole, "w", libver=("v110", "v110")) as file:
+    with created(whole, h5py.h5f.LIBVER_V110, h5py.h5f.LIBVER_V110) as file:
         shape, kind, wnids = synset_rows(numbers)
         file.create_dataset(SYNSETS, shape, kind, wnids, track_times=False)
         shards = [fact.shard for fact in collection.shards]
