@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from kilotar.model.sample import Split
 from kilotar.model.table import Part, RowsBuilder, SampleTable
-from kilotar.sinks.rows import by_class, by_name, chunks, rank, stem
+from kilotar.sinks.rows import by_class, by_name, chunks, rank
 
 
 def table_of(*parts: tuple[str, list[str], list[str]]) -> SampleTable:
@@ -37,11 +37,6 @@ def test_flat_images_come_by_name() -> None:
 
 def test_a_rank_counts_the_sorted_wnids_from_0_and_each_once() -> None:
     assert rank(["n3", "n1", "n3"]) == {"n1": 0, "n3": 1}
-
-
-def test_a_stem_is_the_key_of_a_sample() -> None:
-    table = table_of(("n1", ["a.b.JPEG", "plain"], ["n1"]))
-    assert [stem(sample.name) for sample in table] == [sample.key for sample in table] == ["a.b", "plain"]
 
 
 def test_a_list_is_written_while_it_is_made() -> None:

@@ -9,9 +9,14 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-__all__ = ["NO_LABEL", "Box", "Extent", "Sample", "Split"]
+__all__ = ["NO_LABEL", "Box", "Extent", "Sample", "Split", "key_of"]
 
 NO_LABEL = -1
+
+
+def key_of(name: str) -> str:
+    """Give the name of an image without its ending: what boxes, lists and shards are joined by."""
+    return name.rpartition(".")[0] or name
 
 
 class Split(enum.StrEnum):
@@ -73,5 +78,5 @@ class Sample:
 
     @property
     def key(self) -> str:
-        """The name without its ending: what boxes, lists and shards are joined by."""
-        return self.name.rpartition(".")[0] or self.name
+        """See `key_of`."""
+        return key_of(self.name)

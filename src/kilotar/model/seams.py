@@ -11,7 +11,7 @@ from typing import Protocol
 
 from kilotar.model.edition import Edition
 from kilotar.model.sample import Box, Extent, Sample, Split
-from kilotar.model.table import BoxSource, SampleTable
+from kilotar.model.table import BoxSource, Facts, SampleTable
 
 __all__ = ["Annotation", "Collection", "Item", "OutFolder", "Row", "Shard", "ShardFact", "Written"]
 
@@ -125,6 +125,11 @@ class Collection:
         """Give the samples of a shard in its order."""
         table = self.table(shard.split)
         return (table[row] for row in shard.rows) if table is not None else iter(())
+
+    def facts(self, shard: Shard) -> Iterator[Facts]:
+        """Give what lists are made of, of the samples of a shard in its order."""
+        table = self.table(shard.split)
+        return map(table.facts, shard.rows) if table is not None else iter(())
 
     def extents(self, shard: Shard) -> Iterator[Extent]:
         """Give where the bytes of a shard's samples lie, in its order."""

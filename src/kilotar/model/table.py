@@ -11,11 +11,12 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, overload
+from itertools import chain, pairwise
+from typing import NamedTuple, Protocol, SupportsIndex, overload
 
-from kilotar.model.sample import NO_LABEL, Box, Extent, Sample, Split
+from kilotar.model.sample import NO_LABEL, Box, Extent, Sample, Split, key_of
 
-__all__ = ["DIGEST_BYTES", "BoxSource", "Part", "Rows", "RowsBuilder", "SampleTable"]
+__all__ = ["DIGEST_BYTES", "BoxSource", "Facts", "Part", "Rows", "RowsBuilder", "SampleTable"]
 
 DIGEST_BYTES = 32  # SHA-256
 
@@ -65,6 +66,11 @@ class Rows:
         start = self.name_ends[row - 1] if row else 0
         return str(self.names[start : self.name_ends[row]], "ascii")
 
+    def each_name(self) -> Iterator[bytes]:
+        """Give all names, at a fraction of the price of asking for each."""
+        names = bytes(self.names)
+        return (names[start:end] for start, end in pairwise(chain((0,), self.name_ends)))
+
     def digest(self, row: int) -> bytes:
         return bytes(self.digests[row * DIGEST_BYTES : (row + 1) * DIGEST_BYTES])
 
@@ -75,15 +81,23 @@ class Rows:
             built.add(self.name(row), self.offsets[row], self.sizes[row], self.digest(row))
         return built.rows()
 
-    def packed(self) -> Rows:
-        """Give a copy that owns its memory, so that it can cross a process boundary."""
-        return Rows(
-            bytes(self.names),
-            array("I", self.name_ends),
-            array("Q", self.offsets),
-            array("I", self.sizes),
-            bytes(self.digests),
-        )
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[object, ...]:
+        """Pickle as columns; whoever pickles with protocol 5 may leave them out of the pickle, and map them."""
+        from pickle import PickleBuffer
+
+        columns = (self.names, _column("I", self.name_ends), _column("Q", self.offsets), _column("I", self.sizes))
+        as_part = PickleBuffer if int(protocol) >= 5 else bytes
+        return _of_columns, tuple(map(as_part, (*columns, self.digests)))
+
+
+def _column(code: str, numbers: Sequence[int]) -> array[int] | memoryview:
+    return numbers if isinstance(numbers, array | memoryview) else array(code, numbers)
+
+
+def _of_columns(*columns: bytes | memoryview) -> Rows:
+    """Give the rows of columns of bytes, as views of them."""
+    names, name_ends, offsets, sizes, digests = (memoryview(column).cast("B") for column in columns)
+    return Rows(names, name_ends.cast("I"), offsets.cast("Q"), sizes.cast("I"), digests)
 
 
 class RowsBuilder:
@@ -108,6 +122,15 @@ class RowsBuilder:
 
     def rows(self) -> Rows:
         return Rows(bytes(self._names), self._name_ends, self._offsets, self._sizes, bytes(self._digests))
+
+
+class Facts(NamedTuple):
+    """What is known of a sample without its digest and its place in the archive; see `Sample`."""
+
+    name: str
+    wnid: str
+    size_bytes: int
+    boxes: tuple[Box, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +239,13 @@ class SampleTable(Sequence[Sample]):
         """Give where the bytes of a sample lie, at a fraction of the price of the sample. Raises IndexError."""
         part, row = self.locate(index)
         return part.extent(row)
+
+    def facts(self, index: int) -> Facts:
+        """Give what lists of samples are made of, at a third of the price of the sample. Raises IndexError."""
+        part, row = self.locate(index)
+        name = part.rows.name(row)
+        boxes = self.boxes.of(key_of(name)) if self.boxes else ()
+        return Facts(name, part.wnid(row), part.rows.sizes[row], boxes)
 
     def __iter__(self) -> Iterator[Sample]:
         for part in self.parts:

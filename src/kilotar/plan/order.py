@@ -7,6 +7,7 @@ exactly one shard; shards of a split differ by one sample at most.
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -36,25 +37,31 @@ def order_rows(
     if order == "archive":
         return rows
     if order == "shuffled":
-        return sorted(rows, key=_mixed(table, seed))
+        return _sorted(_mixed(table, seed))
     if order == "windowed":
-        mixed = _mixed(table, seed)
-        return sorted(rows, key=lambda row: (row // WINDOW_ROWS, mixed(row)))
+        keys = _mixed(table, seed)
+        return _sorted([(row // WINDOW_ROWS, key) for row, key in enumerate(keys)])
     if order == "official" and official is not None:
-        return sorted(rows, key=lambda row: official(table[row]))
+        return _sorted(list(map(official, table)))
     has = [known for known in ORDERS if known != "official" or official is not None]
     raise UsageError(f"there is no order {order!r} here", seen=f"orders: {', '.join(has)}")
 
 
-def _mixed(table: SampleTable, seed: int) -> Callable[[int], bytes]:
-    """Give a key that mixes rows by their names alone, so that an archive in another order gives the same output."""
-    salt = f"kilotar {seed} {table.split} ".encode("ascii")
+def _sorted(keys: Sequence[Any]) -> Sequence[int]:
+    """Give the rows in the order of their keys."""
+    return array("Q", sorted(range(len(keys)), key=keys.__getitem__))
 
-    def key(row: int) -> bytes:
-        part, inside = table.locate(row)
-        return hashlib.blake2b(salt + part.rows.name(inside).encode("ascii"), digest_size=16).digest()
 
-    return key
+def _mixed(table: SampleTable, seed: int) -> list[bytes]:
+    """Give a key of each row, by its name alone, so that an archive in another order gives the same output."""
+    begun = hashlib.blake2b(f"kilotar {seed} {table.split} ".encode("ascii"), digest_size=16)
+    return [_continued(begun, name) for part in table.parts for name in part.rows.each_name()]
+
+
+def _continued(begun: hashlib.blake2b, name: bytes) -> bytes:
+    digest = begun.copy()
+    digest.update(name)
+    return digest.digest()
 
 
 def cut(length: int, count: int) -> list[range]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from kilotar.errors import UsageError
-from kilotar.model.sample import Split
+from kilotar.model.sample import Split, key_of
 from kilotar.model.table import Part, Rows, SampleTable
 
 __all__ = ["ALL_IMAGES", "EVERY", "Choice", "Selection", "pick"]
@@ -112,11 +112,7 @@ def pick(table: SampleTable, selection: Selection) -> Mapping[str, Rows]:
 
 
 def _listed(part: Part, names: frozenset[str]) -> Collection[int]:
-    return [row for row in range(len(part)) if _stem(part.rows.name(row)) in names] if names else ()
-
-
-def _stem(name: str) -> str:
-    return name.rpartition(".")[0] or name
+    return [row for row in range(len(part)) if key_of(part.rows.name(row)) in names] if names else ()
 
 
 def _cap(

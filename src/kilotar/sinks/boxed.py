@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from kilotar.model.sample import Box, Split
+from kilotar.model.sample import Box, Split, key_of
 from kilotar.model.table import BoxSource, SampleTable
-from kilotar.sinks.rows import Entry, by_class, by_name, stem
+from kilotar.sinks.rows import Entry, by_class, by_name
 
 __all__ = ["Boxed", "walk_boxed"]
 
@@ -28,7 +28,7 @@ class Boxed(NamedTuple):
 def walk_boxed(table: SampleTable, source: BoxSource | None, *, has_boxes: bool) -> Iterator[Boxed]:
     """Give the images that have XML, or those that have none: train by class, the others by name."""
     for entry in by_class(table) if table.split is Split.TRAIN else by_name(table):
-        key = stem(entry.name)
+        key = key_of(entry.name)
         size = source.size(key) if source else (0, 0)
         boxes = source.of(key) if source else ()
         if has_boxes == bool(boxes or any(size)):

@@ -28,11 +28,11 @@ from pathlib import Path
 from kilotar.editions.kit_lists import map_clsloc_lines
 from kilotar.errors import LayoutRefused
 from kilotar.model.edition import Edition
-from kilotar.model.sample import NO_LABEL, Sample, Split
+from kilotar.model.sample import NO_LABEL, Sample, Split, key_of
 from kilotar.model.seams import Annotation, Collection, OutFolder, Row, Written
 from kilotar.model.table import BoxSource, SampleTable
 from kilotar.sinks.base import SinkAbout
-from kilotar.sinks.rows import Entry, by_class, by_name, rank, stem, text
+from kilotar.sinks.rows import Entry, by_class, by_name, rank, text
 from kilotar.sinks.trees import class_folders, file_names, read_bytes, read_lines
 
 ABOUT = SinkAbout(
@@ -96,7 +96,7 @@ def _entries(table: SampleTable) -> Iterator[Entry]:
 
 
 def _line(split: Split, entry: Entry) -> str:
-    return f"{entry.wnid}/{stem(entry.name)}" if split == Split.TRAIN else stem(entry.name)
+    return f"{entry.wnid}/{key_of(entry.name)}" if split == Split.TRAIN else key_of(entry.name)
 
 
 def _keys(table: SampleTable) -> Iterator[str]:
@@ -110,7 +110,7 @@ def _numbered(keys: Iterable[str]) -> Iterator[str]:
 def _boxed(table: SampleTable, boxes: BoxSource) -> Iterator[tuple[str, str]]:
     """Give (line of the list, "wnid xmin ymin xmax ymax " for each box) of every image that has boxes."""
     for entry in _entries(table):
-        if found := boxes.of(stem(entry.name)):
+        if found := boxes.of(key_of(entry.name)):
             words = "".join(f"{box.wnid} {box.xmin} {box.ymin} {box.xmax} {box.ymax} " for box in found)
             yield _line(table.split, entry), words
 
@@ -163,7 +163,7 @@ def _listed(folder: Path, split: Split, trained: list[str]) -> Iterator[tuple[st
     for inside, lines in groupby(parts, key=lambda line: line[0]):
         if inside not in known:
             raise _refused(path, f"it names the folder {inside!r}")
-        names = {stem(name): name for name in file_names(folder / _DATA / split / inside)}
+        names = {key_of(name): name for name in file_names(folder / _DATA / split / inside)}
         for _, _, key in lines:
             if key not in names:
                 raise _refused(path, f"it names {key!r}, and there is no such image")

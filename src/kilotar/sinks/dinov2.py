@@ -21,11 +21,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from kilotar.errors import LayoutRefused
 from kilotar.model.edition import Edition
-from kilotar.model.sample import Split
+from kilotar.model.sample import Split, key_of
 from kilotar.model.seams import Collection
 from kilotar.model.table import SampleTable
 from kilotar.sinks.npy import fixed_text, npy, npy_texts
-from kilotar.sinks.rows import Entry, by_class, by_name, rank, stem, text
+from kilotar.sinks.rows import Entry, by_class, by_name, rank, text
 
 __all__ = ["dinov2_files"]
 
@@ -78,7 +78,7 @@ def _entries(table: SampleTable, classes: _Named) -> Iterator[bytes]:
 
 def _number(entry: Entry) -> bytes:
     """Give the number at the end of an image's name, from which DINOv2 makes the name again."""
-    digits = stem(entry.name).rpartition("_")[2]
+    digits = key_of(entry.name).rpartition("_")[2]
     if not (digits.isascii() and digits.isdigit() and len(digits) < 10):
         raise LayoutRefused(
             f"DINOv2's tables need a number at the end of every name, and {entry.name!r} has none",

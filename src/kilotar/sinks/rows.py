@@ -19,7 +19,7 @@ from typing import NamedTuple
 from kilotar.model.seams import Collection
 from kilotar.model.table import Part, SampleTable
 
-__all__ = ["Entry", "by_class", "by_name", "chunks", "class_names", "rank", "stem", "text"]
+__all__ = ["Entry", "by_class", "by_name", "chunks", "class_names", "rank", "text"]
 
 _PIECES_A_CHUNK = 4096
 
@@ -45,11 +45,6 @@ def class_names(collection: Collection) -> list[str]:
         seen[words] += 1
         names.append(words if seen[words] == 1 else f"{words}{seen[words]}")
     return names
-
-
-def stem(name: str) -> str:
-    """Give a file name without its ending, as `Sample.key` does."""
-    return name.rpartition(".")[0] or name
 
 
 def by_class(table: SampleTable) -> Iterator[Entry]:

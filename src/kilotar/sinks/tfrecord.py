@@ -34,6 +34,7 @@ from kilotar.errors import LayoutRefused
 from kilotar.model.edition import Edition
 from kilotar.model.sample import NO_LABEL, Box, Sample, Split
 from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, Written
+from kilotar.model.table import Facts
 from kilotar.parse.example import Example, parse_example
 from kilotar.parse.jpeg import JpegFacts, probe_jpeg
 from kilotar.parse.png import probe_png
@@ -97,10 +98,10 @@ def encode(items: Iterable[Item], shard: Shard, collection: Collection, options:
 
 def _record(sample: Sample, label: int, data: bytes, edition: Edition) -> list[bytes]:
     width, height = _size(data)
-    wanted = _own(sample)
+    wanted = _own(sample.boxes, sample.wnid)
     boxes = [sides for box in wanted if (sides := _scaled(box, width, height))]
     features = {
-        **_class_features(*_class_facts(sample, label, edition)),
+        **_class_features(*_class_facts(sample.name, sample.wnid, label, edition)),
         "image/filename": text(sample.name),
         "image/width": wide_int(width),
         "image/height": wide_int(height),
@@ -108,14 +109,16 @@ def _record(sample: Sample, label: int, data: bytes, edition: Edition) -> list[b
     }
     record = example(features, _IMAGE, data)
     if len(boxes) < len(wanted):
-        record.append(padding(_record_bytes(sample, label, edition) - sum(map(len, record))))
+        facts = Facts(sample.name, sample.wnid, len(data), sample.boxes)
+        record.append(padding(_record_bytes(facts, label, edition) - sum(map(len, record))))
     return record
 
 
-def _record_bytes(sample: Sample, label: int, edition: Edition) -> int:
+def _record_bytes(facts: Facts, label: int, edition: Edition) -> int:
     """Give the length of a record, without having its image."""
-    beside_bytes = _beside_bytes(len(sample.name), len(_own(sample)), *_class_facts(sample, label, edition))
-    return example_bytes(beside_bytes, _IMAGE, sample.at.size_bytes)
+    name, wnid, image_bytes, boxes = facts
+    own = len(_own(boxes, wnid)) if boxes else 0
+    return example_bytes(_beside_bytes(len(name), own, *_class_facts(name, wnid, label, edition)), _IMAGE, image_bytes)
 
 
 @lru_cache(maxsize=1 << 14)
@@ -141,11 +144,11 @@ def _size(data: bytes) -> tuple[int, int]:
     return size.width_px, size.height_px
 
 
-def _own(sample: Sample) -> list[Box]:
+def _own(boxes: Iterable[Box], wnid: str) -> list[Box]:
     """Give the boxes that have an area and are of the image's class; a name that is no wnid is taken for it."""
     found = []
-    for box in sample.boxes:
-        foreign = box.wnid != sample.wnid and re.fullmatch("n[0-9]+", box.wnid)
+    for box in boxes:
+        foreign = box.wnid != wnid and re.fullmatch("n[0-9]+", box.wnid)
         if not foreign and box.xmin != box.xmax and box.ymin != box.ymax:
             found.append(box)
     return found
@@ -160,11 +163,10 @@ def _scaled(box: Box, width: int, height: int) -> _Sides | None:
     return (left, top, right, bottom) if left < right and top < bottom else None
 
 
-def _class_facts(sample: Sample, label: int, edition: Edition) -> tuple[int, str, str, str, str]:
+def _class_facts(name: str, wnid: str, label: int, edition: Edition) -> tuple[int, str, str, str, str]:
     """Give what most images of a class share: label, wnid, words, colour space and format."""
-    words = edition.by_wnid[sample.wnid].words if sample.wnid else ""
-    colours = "CMYK" if sample.name in edition.cmyk else "RGB"
-    return label, sample.wnid, words, colours, "PNG" if sample.name in edition.png else "JPEG"
+    words = edition.by_wnid[wnid].words if wnid else ""
+    return label, wnid, words, "CMYK" if name in edition.cmyk else "RGB", "PNG" if name in edition.png else "JPEG"
 
 
 @lru_cache(maxsize=4096)
@@ -208,9 +210,8 @@ def finish(collection: Collection, out: OutFolder, options: Options) -> tuple[Wr
 def _idx(shard: Shard, collection: Collection, ranks: Mapping[str, int]) -> Iterator[bytes]:
     """Give the lines of DALI's index: offset and length of each record with its frame."""
     at = 0
-    for sample in collection.samples(shard):
-        label = ranks.get(sample.wnid, NO_LABEL)
-        size_bytes = FRAME_BYTES + _record_bytes(sample, label, collection.edition)
+    for facts in collection.facts(shard):
+        size_bytes = FRAME_BYTES + _record_bytes(facts, ranks.get(facts.wnid, NO_LABEL), collection.edition)
         yield f"{at} {size_bytes}\n".encode("ascii")
         at += size_bytes
 

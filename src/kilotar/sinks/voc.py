@@ -19,11 +19,11 @@ from pathlib import Path
 
 from kilotar.errors import LayoutRefused
 from kilotar.model.edition import Edition
-from kilotar.model.sample import NO_LABEL, Sample, Split
+from kilotar.model.sample import NO_LABEL, Sample, Split, key_of
 from kilotar.model.seams import Annotation, Collection, OutFolder, Row, Written
 from kilotar.sinks.base import NoOptions, SinkAbout
 from kilotar.sinks.boxed import walk_boxed
-from kilotar.sinks.rows import Entry, stem, text
+from kilotar.sinks.rows import Entry, text
 from kilotar.sinks.trees import read_lines
 
 ABOUT = SinkAbout(
@@ -68,7 +68,7 @@ def finish(collection: Collection, out: OutFolder, options: NoOptions) -> tuple[
 
 
 def _id(split: Split, entry: Entry) -> str:
-    return "/".join(word for word in (split, entry.wnid, stem(entry.name)) if word)
+    return "/".join(word for word in (split, entry.wnid, key_of(entry.name)) if word)
 
 
 def read(folder: Path, edition: Edition) -> Iterator[Row]:

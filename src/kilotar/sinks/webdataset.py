@@ -30,7 +30,7 @@ from typing import Any
 
 from kilotar.errors import LayoutRefused
 from kilotar.model.edition import Edition, Strictness
-from kilotar.model.sample import NO_LABEL, Box, Extent, Sample, Split
+from kilotar.model.sample import NO_LABEL, Box, Extent, Sample, Split, key_of
 from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, ShardFact, Written
 from kilotar.parse.tar import RawMember, walk_members
 from kilotar.plan.worlds import even_count
@@ -62,7 +62,7 @@ _IMAGES_A_SHARD = {
     Split.VAL: 781,
     Split.TEST: 781,
 }  # of the published ones; fewer images, fewer shards
-_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+_QUOTED = json.encoder.encode_basestring_ascii
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +114,17 @@ def encode(
 def _beside(sample: Sample, label: int, with_boxes: bool) -> Iterator[tuple[str, bytes]]:
     """Give what stands beside the image: ending and content."""
     yield "cls", str(label).encode("ascii")
-    facts = {"label": label, "filename": sample.name, "wnid": sample.wnid}
-    yield "json", _JSON(facts).encode("ascii")
+    yield "json", _facts_json(sample.name, sample.wnid, label).encode("ascii")
     if with_boxes:
-        lines = (f"{box.wnid} {box.xmin} {box.ymin} {box.xmax} {box.ymax}\n" for box in sample.boxes)
-        yield "boxes.txt", "".join(lines).encode("ascii")
+        yield "boxes.txt", _box_lines(sample.boxes).encode("ascii")
+
+
+def _facts_json(name: str, wnid: str, label: int) -> str:
+    return f'{{"filename":{_QUOTED(name)},"label":{label},"wnid":{_QUOTED(wnid)}}}'
+
+
+def _box_lines(boxes: Iterable[Box]) -> str:
+    return "".join(f"{box.wnid} {box.xmin} {box.ymin} {box.xmax} {box.ymax}\n" for box in boxes)
 
 
 def finish(collection: Collection, out: OutFolder, options: Options) -> tuple[Written, ...]:
@@ -163,12 +169,15 @@ def _wids(facts: Iterable[ShardFact]) -> dict[str, Any]:
 def _idx(shard: Shard, collection: Collection, ranks: dict[str, int]) -> Iterator[bytes]:
     """Give the lines of DALI's index: for each sample the ending, offset, length and name of every member."""
     yield f"v1.2 {len(shard.rows)}\n".encode("ascii")
-    at = 0
-    for sample in collection.samples(shard):
-        beside = _beside(sample, ranks.get(sample.wnid, NO_LABEL), collection.boxes is not None)
+    with_boxes, at = collection.boxes is not None, 0
+    for name, wnid, image_bytes, boxes in collection.facts(shard):
+        key, label = key_of(name), ranks.get(wnid, NO_LABEL)
+        sizes = [("jpg", image_bytes), ("cls", len(str(label))), ("json", len(_facts_json(name, wnid, label)))]
+        if with_boxes:
+            sizes.append(("boxes.txt", len(_box_lines(boxes))))
         words = []
-        for ending, size in (("jpg", sample.at.size_bytes), *((ending, len(data)) for ending, data in beside)):
-            words.append(f"{ending} {at + 512} {size} {sample.key}.{ending}")
+        for ending, size in sizes:
+            words.append(f"{ending} {at + 512} {size} {key}.{ending}")
             at += member_bytes(size)
         yield (" ".join(words) + "\n").encode("ascii")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from kilotar.errors import BoxesRefused, LayoutRefused, storage_error
 from kilotar.model.edition import Archive, ArchiveRole, Layout
-from kilotar.model.sample import Box, Split
+from kilotar.model.sample import Box, Split, key_of
 from kilotar.model.seams import Annotation, Row, Written
 from kilotar.parse.boxes import BoxLimits, parse_boxes
 from kilotar.parse.image_size import ImageSize, probe_size
@@ -68,7 +68,7 @@ class BoxIntake:
             return False
         xml = self._published(row) or _written(row, data)
         if xml:
-            name = f"{_key(row)}.xml"
+            name = f"{key_of(row.name)}.xml"
             self.piles[row.split].add(row.wnid or "all", number, name, xml, hashlib.sha256(xml).digest())
         return bool(xml)
 
@@ -77,7 +77,7 @@ class BoxIntake:
         sink = self._export.sink
         if sink.ABOUT.shards:
             return b""
-        place = sink.place_annotation(Annotation(row.split, row.wnid, _key(row), b""))
+        place = sink.place_annotation(Annotation(row.split, row.wnid, key_of(row.name), b""))
         if not place or (self._listed and place not in self._listed):
             return b""
         try:
@@ -92,18 +92,14 @@ class BoxIntake:
         return xml
 
 
-def _key(row: Row) -> str:
-    return row.name.rpartition(".")[0] or row.name
-
-
 def _written(row: Row, data: bytes) -> bytes:
     """Give the XML of boxes that stand in a shard. Raises LayoutRefused; as `row.boxes`."""
     boxes = row.boxes() if row.boxes is not None else ()
     if not boxes:
         return b""
-    xml = write_boxes(row.wnid or str(row.split), _key(row), probe_size(data), boxes)
+    xml = write_boxes(row.wnid or str(row.split), key_of(row.name), probe_size(data), boxes)
     try:
-        found = parse_boxes(xml, f"{_key(row)}.xml")
+        found = parse_boxes(xml, f"{key_of(row.name)}.xml")
     except BoxesRefused as error:
         raise LayoutRefused(f"{len(boxes):,} boxes make no XML", seen=str(error)) from error
     if found.boxes != boxes:

@@ -10,7 +10,7 @@ from collections import Counter
 
 from kilotar.errors import KilotarError, MachineError, MissingExtra
 from kilotar.events import Finding
-from kilotar.model.sample import Box
+from kilotar.model.sample import Box, key_of
 from kilotar.model.seams import Row
 from kilotar.model.table import BoxSource
 
@@ -38,7 +38,7 @@ class BoxProof:
         if row.boxes is None:
             return None
         self.has_met = True
-        expected = [_held(box) for box in self._source.of(row.name.rpartition(".")[0] or row.name)]
+        expected = [_held(box) for box in self._source.of(key_of(row.name))]
         self.checked += len(expected)
         try:
             found = [_held(box) for box in row.boxes()]

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kilotar.events import Finding
-from kilotar.model.sample import Split
+from kilotar.model.sample import Split, key_of
 from kilotar.model.seams import Collection
 from kilotar.model.table import BoxSource, SampleTable
-from kilotar.sinks.rows import stem
 
 __all__ = ["COVERAGE", "coverage_findings"]
 
@@ -31,7 +30,7 @@ def _words(table: SampleTable, source: BoxSource) -> str:
     images = empty = boxes = 0
     for part in table.parts:
         for row in range(len(part)):
-            key = stem(part.rows.name(row))
+            key = key_of(part.rows.name(row))
             drawn = len(source.of(key))
             boxes += drawn
             images += bool(drawn or any(source.size(key)))

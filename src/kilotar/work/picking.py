@@ -14,6 +14,7 @@ from itertools import islice
 
 from kilotar.errors import UsageError
 from kilotar.model.edition import ArchiveRole
+from kilotar.model.sample import key_of
 from kilotar.model.table import SampleTable
 from kilotar.plan.selection import pick
 from kilotar.work.gathering import Gatherer
@@ -82,7 +83,7 @@ def _keys(tables: Iterable[SampleTable]) -> Iterator[str]:
     for part in (part for table in tables for part in table.parts):
         for row in range(len(part)):
             name = part.rows.name(row)
-            yield name.rpartition(".")[0] or name
+            yield key_of(name)
 
 
 def _pool(tables: tuple[SampleTable, ...], name: str) -> list[str]:

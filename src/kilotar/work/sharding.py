@@ -7,9 +7,11 @@ between processes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import add
 from pathlib import Path
 
 from kilotar.errors import storage_error
@@ -24,6 +26,9 @@ from kilotar.store.files import publish, publish_built
 from kilotar.work.extents import Extents
 
 __all__ = ["Sharding", "shard_facts"]
+
+
+_NOWHERE = (1 << 64) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +58,8 @@ class Sharding:
 
     def steps(self) -> tuple[Step, ...]:
         """Give a step for each shard; it needs the bytes from its first image to its last."""
-        return tuple(map(self._step, self.shards.values()))
-
-    def _step(self, shard: Shard) -> Step:
-        """Give the step of a shard; recoded images need no bytes of an archive any more."""
-        table = self.collection.table(shard.split)
-        archives = {part.archive for part in table.parts} if table is not None else ()
-        extents = [at for at in self.collection.extents(shard) if at.archive in archives]
-        if not extents:
-            return Step(shard.key, "", 0, 0, len(shard.rows))
-        start, stop = min(at.offset for at in extents), max(at.stop for at in extents)
-        return Step(shard.key, extents[0].archive, start, stop, len(shard.rows))
+        columns = {table.split: _Columns.of(table) for table in self.collection.tables}
+        return tuple(_step(shard, columns[shard.split]) for shard in self.shards.values())
 
     def doubts(self) -> tuple[str, ...]:
         """Give what a person should know of a number of shards that they chose themselves."""
@@ -120,6 +116,34 @@ class Sharding:
         for at in self.collection.extents(shard):
             stops[at.archive] = max(stops.get(at.archive, 0), at.stop)
         return stops
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Where the images of a table lie in its archive; those in a spool begin at `_NOWHERE` and end at 0."""
+
+    archive: str
+    starts: Sequence[int]
+    stops: Sequence[int]
+
+    @classmethod
+    def of(cls, table: SampleTable) -> _Columns:
+        starts, stops = array("Q"), array("Q")
+        for part in table.parts:
+            offsets, spooled = part.rows.offsets, part.spooled or bytes(len(part))
+            starts.extend(_NOWHERE if away else at for at, away in zip(offsets, spooled, strict=True))
+            ends = map(add, offsets, part.rows.sizes)
+            stops.extend(0 if away else end for end, away in zip(ends, spooled, strict=True))
+        return cls(table.parts[0].archive if table.parts else "", starts, stops)
+
+
+def _step(shard: Shard, columns: _Columns) -> Step:
+    """Give the step of a shard; recoded images need no bytes of an archive any more."""
+    stop = max(map(columns.stops.__getitem__, shard.rows), default=0)
+    if not stop:
+        return Step(shard.key, "", 0, 0, len(shard.rows))
+    start = min(map(columns.starts.__getitem__, shard.rows))
+    return Step(shard.key, columns.archive, start, stop, len(shard.rows))
 
 
 @lru_cache(maxsize=4)
