@@ -86,14 +86,14 @@ def test_a_name_with_bytes_that_are_no_text_crosses_both_ways() -> None:
 def test_the_sample_that_kills_its_worker_twice_is_named_and_the_rest_goes_on(number: int, name: str) -> None:
     got = sift("a", f"die {int(number)}", "b", "c")
     assert got.values == ("a", "b", "c")
-    assert got.lost == (Lost(f"die {int(number)}", "crash", f"the decoder's process was killed by {name}"),)
+    assert got.lost == (Lost(f"die {int(number)}", "crash", f"the worker process was killed by {name}"),)
 
 
 def test_every_place_in_a_batch_may_kill() -> None:
     got = sift("die", "a", "die", "die", "b", "exit")
     assert got.values == ("a", "b")
     assert [lost.item for lost in got.lost] == ["die", "die", "die", "exit"]
-    assert got.lost[-1].why == "the decoder's process ended with status 3"
+    assert got.lost[-1].why == "the worker process ended with status 3"
 
 
 def test_a_worker_that_dies_once_costs_nothing(tmp_path: Path) -> None:
@@ -246,11 +246,11 @@ def refuse_processes_after(allowed: int, monkeypatch: pytest.MonkeyPatch) -> Non
     """Have the system refuse further processes, as at a user's limit: fork's own EAGAIN."""
     start, count = child_module._start, [0]
 
-    def refusing(beats: int, limits: WorkerLimits) -> subprocess.Popen[bytes]:
+    def refusing(beats: int, limits: WorkerLimits, inherits: tuple[int, ...]) -> subprocess.Popen[bytes]:
         count[0] += 1
         if count[0] > allowed:
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-        return start(beats, limits)
+        return start(beats, limits, inherits)
 
     monkeypatch.setattr(child_module, "_start", refusing)
 

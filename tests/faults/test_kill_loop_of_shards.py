@@ -18,10 +18,18 @@ SEED = os.environ.get("KILOTAR_FAULTS_SEED", f"{datetime.now(UTC):%Y-%m-%d}")
 ONE_IN = 1 if ALL else 12
 
 
-def prepare(bench: Bench, fault: Fault = NONE) -> Ended:
+def prepare(bench: Bench, fault: Fault = NONE, mutant: str = "") -> Ended:
     words = ("--for", "webdataset", "--option", "webdataset.shards=3", "--boxes", "-j", "2", "-q")
     ended = bench.runner.run(
-        "prepare", bench.root, "--from", bench.tiny.folder, "--edition", bench.tiny.toml, *words, fault=fault
+        "prepare",
+        bench.root,
+        "--from",
+        bench.tiny.folder,
+        "--edition",
+        bench.tiny.toml,
+        *words,
+        fault=fault,
+        mutant=mutant,
     )
     refuse_bugs(ended)
     return ended
@@ -40,16 +48,19 @@ def whole(bench: Bench) -> Iterator[dict[str, str]]:
 
 
 @pytest.mark.parametrize("mode", ["clean", "torn"])
-def test_shards_killed_at_any_call_are_whole_or_not_there(bench: Bench, whole: dict[str, str], mode: str) -> None:
-    rng = random.Random(f"{SEED} shards {mode}")
+@pytest.mark.parametrize("mutant", ["", "leaves_shards_to_processes"], ids=["threads", "processes"])
+def test_shards_killed_at_any_call_are_whole_or_not_there(
+    bench: Bench, whole: dict[str, str], mode: str, mutant: str
+) -> None:
+    rng = random.Random(f"{SEED} shards {mode} {mutant}")
     start, kills = 1, 0
     while True:
         bench.clear()
-        killed = prepare(bench, Fault(mode, start + rng.randrange(ONE_IN)))
+        killed = prepare(bench, Fault(mode, start + rng.randrange(ONE_IN)), mutant)
         assert shards(bench).items() <= whole.items()
         if not killed.killed:
             break
-        assert prepare(bench).code == 0
+        assert prepare(bench, mutant=mutant).code == 0
         assert shards(bench) == whole
         assert not list(Path(bench.root).glob("webdataset/.kilotar*"))
         assert bench.runner.run("verify", bench.root, "-q").code == 0

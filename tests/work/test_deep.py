@@ -171,7 +171,7 @@ def test_an_image_that_breaks_the_decoder_is_a_finding_and_all_others_are_checke
     ]
     crash = found[-1]
     assert crash == Finding(
-        "crash", "train.tar: segfault.JPEG", "the decoder's process was killed by SIGSEGV", rows.offsets[1]
+        "crash", "train.tar: segfault.JPEG", "the worker process was killed by SIGSEGV", rows.offsets[1]
     )
 
 

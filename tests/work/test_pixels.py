@@ -265,7 +265,7 @@ def test_an_image_that_kills_its_worker_is_left_out_and_the_others_are_kept(root
 
     def killing(job: spooling._Job, result: TaskEnded, emit: object) -> None:
         values = result.value.values[1:]
-        lost = Lost(job.batch().items[0], "crash", "the decoder's process was killed by SIGSEGV")
+        lost = Lost(job.batch().items[0], "crash", "the worker process was killed by SIGSEGV")
         kept.append(job.batch().items[0][0])
         real(job, TaskEnded(result.key, Sifted(values, (lost,))), ignore)
 

@@ -38,9 +38,9 @@ class WorkerLimits:
     Attributes:
         item_s:  longest time one item may take, by the monotonic clock.
         start_s: the same for the first item, which waits for the interpreter and its imports (a cold network disk).
-        memory_bytes: address space. 1.5 GB: the interpreter with its decoders takes 0.4 GB of it, and a progressive
-                 image of 50 million pixels needs 0.3 GB of coefficients, or 0.4 GB with four components.
-        file_bytes: how large a file may become that it writes; 0: it writes none.
+        memory_bytes: address space; -1: no limit. 1.5 GB: the interpreter with its decoders takes 0.4 GB of it, and a
+                 progressive image of 50 million pixels needs 0.3 GB of coefficients, or 0.4 GB with four components.
+        file_bytes: how large a file may become that it writes; 0: it writes none; -1: no limit.
     """
 
     item_s: float = 30.0
@@ -82,15 +82,15 @@ class Child:
     Raises (on making): OSError where no process can be started.
     """
 
-    def __init__(self, limits: WorkerLimits) -> None:
+    def __init__(self, limits: WorkerLimits, inherits: tuple[int, ...] = (), function: str = "") -> None:
         self._limits = limits
         self._fresh = True
         self._received = b""
-        self._unsent = json.dumps(sys.path).encode("ascii") + b"\n"
+        self._unsent = json.dumps([sys.path, function]).encode("ascii") + b"\n"
         self._beats, beats = os.pipe()
         os.set_blocking(self._beats, False)
         try:
-            self._process = _start(beats, limits)
+            self._process = _start(beats, limits, inherits)
         except BaseException:
             os.close(self._beats)
             raise
@@ -100,6 +100,8 @@ class Child:
         self._commands, self._answers = self._process.stdin.fileno(), self._process.stdout.fileno()
         for pipe in (self._commands, self._answers):
             os.set_blocking(pipe, False)
+        with contextlib.suppress(BrokenPipeError):  # its death shows with its first batch
+            self._unsent = self._unsent[os.write(self._commands, self._unsent) :]
 
     @property
     def pid(self) -> int:
@@ -212,11 +214,11 @@ class Child:
         try:
             status = self._process.wait(END_S)
         except subprocess.TimeoutExpired:
-            return Death("crash", "the decoder's process closed its pipe")
+            return Death("crash", "the worker process closed its pipe")
         if status >= 0:
-            return Death("crash", f"the decoder's process ended with status {status}")
+            return Death("crash", f"the worker process ended with status {status}")
         hint = " (out of memory?)" if status == -signal.SIGKILL else ""
-        return Death("crash", f"the decoder's process was killed by {signal.Signals(-status).name}{hint}")
+        return Death("crash", f"the worker process was killed by {signal.Signals(-status).name}{hint}")
 
     @property
     def is_over(self) -> bool:
@@ -237,12 +239,12 @@ class Child:
             with contextlib.suppress(OSError):
                 assert pipe
                 pipe.close()
-        if self._beats >= 0:
-            os.close(self._beats)
-            self._beats = -1
+        beats, self._beats = self._beats, -1
+        if beats >= 0:
+            os.close(beats)
 
 
-def _start(beats: int, limits: WorkerLimits) -> subprocess.Popen[bytes]:
+def _start(beats: int, limits: WorkerLimits, inherits: tuple[int, ...]) -> subprocess.Popen[bytes]:
     script = str(Path(__file__).with_name("worker.py"))
     arguments = [str(os.getpid()), str(beats), str(limits.memory_bytes), str(limits.file_bytes)]
     return subprocess.Popen(
@@ -251,6 +253,6 @@ def _start(beats: int, limits: WorkerLimits) -> subprocess.Popen[bytes]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         bufsize=0,
-        pass_fds=(beats,),
+        pass_fds=(beats, *inherits),
         env={**os.environ, **_ONE_THREAD},
     )

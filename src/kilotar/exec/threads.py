@@ -20,7 +20,7 @@ from typing import Self, TypeVar
 from kilotar.errors import OurError, WorkerLost
 from kilotar.exec.base import Put, Task, perform
 
-__all__ = ["ThreadExecutor", "map_in_order"]
+__all__ = ["ThreadExecutor", "give_way", "map_in_order"]
 
 CLOSE_GRACE_S = 10.0
 Item = TypeVar("Item")
@@ -36,12 +36,15 @@ def map_in_order(work: Callable[[Item], Answer], items: Iterable[Item], threads:
         yield from pool.map(work, items)
 
 
-def _give_way(niceness: int) -> None:
-    """Make the calling thread nicer than it is. A thread has a niceness of its own on Linux alone; a hint elsewhere."""
-    if sys.platform == "linux":
-        thread = threading.get_native_id()
+def give_way(niceness: int, process: int = 0) -> None:
+    """Make another process, or the calling thread, nicer than it is; a hint.
+
+    A thread has a niceness of its own on Linux alone.
+    """
+    if niceness > 0 and (process or sys.platform == "linux"):
+        who = process or threading.get_native_id()
         with suppress(OSError):  # where it is forbidden, it is slower and nothing else
-            os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + niceness)
+            os.setpriority(os.PRIO_PROCESS, who, os.getpriority(os.PRIO_PROCESS, who) + niceness)
 
 
 class ThreadExecutor:
@@ -120,8 +123,7 @@ class ThreadExecutor:
             self._closed = True
 
     def _work(self) -> None:
-        if self._niceness:
-            _give_way(self._niceness)
+        give_way(self._niceness)
         while (item := self._tasks.get()) is not None:
             key, task = item
             if self._closing:

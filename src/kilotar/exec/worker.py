@@ -6,12 +6,14 @@ is announced by one byte on a pipe of its own before it begins, so that the pare
 hangs. Started as a plain script with `python -I`, it never runs the user's `__main__`, as spawn of multiprocessing
 would, and inherits no descriptor.
 
-Lines of JSON: in `{"function", "common", "items"}`; out `{"at": i, "values": [...]}` after an item that has some, then
-`{"end": n}`, or `{"failed": [type, message]}` where the function itself raised.
+Lines of JSON: in `[path, function]`, what to import from where, then `{"function", "common", "items"}`; out
+`{"at": i, "values": [...]}` after an item that has some, then `{"end": n}`, or `{"failed": [type, message]}` where the
+function itself raised.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -34,10 +36,12 @@ def die_with(parent: int) -> None:
 
 
 def bound(memory_bytes: int, file_bytes: int) -> None:
-    """Limit this process for good; a limit that the system does not know or is lower already is passed over."""
+    """Limit this process for good; a limit of -1, or that the system has not or has lower already, is passed over."""
     import resource
 
     for name, limit in (("RLIMIT_AS", memory_bytes), ("RLIMIT_FSIZE", file_bytes), ("RLIMIT_CORE", 0)):
+        if limit < 0:
+            continue
         try:
             resource.setrlimit(getattr(resource, name), (limit, limit))
         except (AttributeError, ValueError, OSError):
@@ -57,6 +61,16 @@ def answer(pipe: int, line: dict[str, Any]) -> None:
     data = memoryview(json.dumps(line).encode("ascii") + b"\n")
     while data:
         data = data[os.write(pipe, data) :]
+
+
+def prepare(function: str) -> None:
+    """Import what a function is in, so that its first batch need not wait; what fails fails again with the batch."""
+    if function:
+        from kilotar.errors import OurError
+        from kilotar.exec.batch import resolve
+
+        with contextlib.suppress(OurError):
+            resolve(function)
 
 
 def do(command: dict[str, Any], beats: int, answers: int) -> None:
@@ -83,7 +97,8 @@ def main(parent: int, beats: int, memory_bytes: int, file_bytes: int) -> None:
     bound(memory_bytes, file_bytes)
     commands, answers = take_pipes()
     with open(commands, "rb") as lines:
-        sys.path[:] = json.loads(lines.readline() or b"[]")
+        sys.path[:], function = json.loads(lines.readline() or b'[[], ""]')
+        prepare(function)
         for line in lines:
             do(json.loads(line), beats, answers)
 

@@ -5,12 +5,13 @@ A sink gets an `OutFolder` and never learns how bytes become durable; a store ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from kilotar.model.edition import Edition
-from kilotar.model.sample import Box, Extent, Sample, Split
+from kilotar.model.sample import NO_LABEL, Box, Extent, Sample, Split
 from kilotar.model.table import BoxSource, Facts, SampleTable
 
 __all__ = ["Annotation", "Collection", "Item", "OutFolder", "Row", "Shard", "ShardFact", "Written"]
@@ -121,6 +122,10 @@ class Collection:
     boxes: BoxSource | None = None
     shards: tuple[ShardFact, ...] = ()
 
+    def ranks(self) -> Mapping[str, int]:
+        """Give the label of each class among the chosen ones, `NO_LABEL` for "", which is none."""
+        return _ranks(self.classes)
+
     def samples(self, shard: Shard) -> Iterator[Sample]:
         """Give the samples of a shard in its order."""
         table = self.table(shard.split)
@@ -138,6 +143,11 @@ class Collection:
 
     def table(self, split: Split) -> SampleTable | None:
         return next((table for table in self.tables if table.split == split), None)
+
+
+@lru_cache(maxsize=4)
+def _ranks(classes: tuple[str, ...]) -> Mapping[str, int]:
+    return {wnid: rank for rank, wnid in enumerate(classes)} | {"": NO_LABEL}
 
 
 @dataclass(frozen=True, slots=True)

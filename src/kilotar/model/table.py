@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, pairwise
-from typing import NamedTuple, Protocol, SupportsIndex, overload
+from typing import NamedTuple, Protocol, overload
 
 from kilotar.model.sample import NO_LABEL, Box, Extent, Sample, Split, key_of
 
@@ -81,23 +81,15 @@ class Rows:
             built.add(self.name(row), self.offsets[row], self.sizes[row], self.digest(row))
         return built.rows()
 
-    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[object, ...]:
-        """Pickle as columns; whoever pickles with protocol 5 may leave them out of the pickle, and map them."""
-        from pickle import PickleBuffer
-
-        columns = (self.names, _column("I", self.name_ends), _column("Q", self.offsets), _column("I", self.sizes))
-        as_part = PickleBuffer if int(protocol) >= 5 else bytes
-        return _of_columns, tuple(map(as_part, (*columns, self.digests)))
-
-
-def _column(code: str, numbers: Sequence[int]) -> array[int] | memoryview:
-    return numbers if isinstance(numbers, array | memoryview) else array(code, numbers)
-
-
-def _of_columns(*columns: bytes | memoryview) -> Rows:
-    """Give the rows of columns of bytes, as views of them."""
-    names, name_ends, offsets, sizes, digests = (memoryview(column).cast("B") for column in columns)
-    return Rows(names, name_ends.cast("I"), offsets.cast("Q"), sizes.cast("I"), digests)
+    def packed(self) -> Rows:
+        """Give a copy that owns its memory, so that it can cross a process boundary."""
+        return Rows(
+            bytes(self.names),
+            array("I", self.name_ends),
+            array("Q", self.offsets),
+            array("I", self.sizes),
+            bytes(self.digests),
+        )
 
 
 class RowsBuilder:

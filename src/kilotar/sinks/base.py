@@ -39,6 +39,7 @@ __all__ = [
     "SinkAbout",
     "as_builder",
     "as_shards",
+    "beside_of",
     "check_needs",
     "find_sink",
     "find_sinks",
@@ -277,6 +278,18 @@ _WORDS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0"
 
 
 _DISTRIBUTIONS = {"lance": "pylance"}  # where a package is not called as it is imported: "lance" is somebody else's
+
+
+def beside_of(
+    sink: ShardSink, shard: Shard, collection: Collection, options: DataclassLike
+) -> Iterator[tuple[str, Iterable[bytes]]]:
+    """Give path and content of the side files that are of one shard alone.
+
+    A sink that has such has `beside(shard, collection, options)`; its `finish` publishes them too, and is the one that
+    counts: whoever writes shards may write them at the same time.
+    """
+    beside = getattr(sink, "beside", None)
+    return beside(shard, collection, options) if beside else iter(())
 
 
 def check_needs(sink: Sink) -> None:

@@ -200,18 +200,22 @@ def _from_one(label: int) -> int:
 def finish(collection: Collection, out: OutFolder, options: Options) -> tuple[Written, ...]:
     """Write the list of labels, and DALI's offsets."""
     lines = (f"{wnid}\n".encode("ascii") for wnid in collection.classes)
-    written = [out.publish("labels.txt", lines)]
-    ranks = {wnid: rank for rank, wnid in enumerate(collection.classes)}
-    for fact in collection.shards if options.idx else ():
-        written.append(out.publish(f"idx/{fact.shard.path}.idx", _idx(fact.shard, collection, ranks)))
-    return tuple(written)
+    labels = out.publish("labels.txt", lines)
+    files = (file for fact in collection.shards for file in beside(fact.shard, collection, options))
+    return (labels, *(out.publish(path, index) for path, index in files))
 
 
-def _idx(shard: Shard, collection: Collection, ranks: Mapping[str, int]) -> Iterator[bytes]:
+def beside(shard: Shard, collection: Collection, options: Options) -> Iterator[tuple[str, Iterator[bytes]]]:
+    """Give DALI's index of a shard."""
+    if options.idx:
+        yield f"idx/{shard.path}.idx", _idx(shard, collection)
+
+
+def _idx(shard: Shard, collection: Collection) -> Iterator[bytes]:
     """Give the lines of DALI's index: offset and length of each record with its frame."""
-    at = 0
+    ranks, at = collection.ranks(), 0
     for facts in collection.facts(shard):
-        size_bytes = FRAME_BYTES + _record_bytes(facts, ranks.get(facts.wnid, NO_LABEL), collection.edition)
+        size_bytes = FRAME_BYTES + _record_bytes(facts, ranks[facts.wnid], collection.edition)
         yield f"{at} {size_bytes}\n".encode("ascii")
         at += size_bytes
 

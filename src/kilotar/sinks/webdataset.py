@@ -30,7 +30,7 @@ from typing import Any
 
 from kilotar.errors import LayoutRefused
 from kilotar.model.edition import Edition, Strictness
-from kilotar.model.sample import NO_LABEL, Box, Extent, Sample, Split, key_of
+from kilotar.model.sample import Box, Extent, Sample, Split, key_of
 from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, ShardFact, Written
 from kilotar.parse.tar import RawMember, walk_members
 from kilotar.plan.worlds import even_count
@@ -133,11 +133,14 @@ def finish(collection: Collection, out: OutFolder, options: Options) -> tuple[Wr
     for table in collection.tables:
         shards = [fact for fact in collection.shards if fact.shard.split is table.split]
         written.append(out.publish(f"{_INDEX}/wids-{_NAMES[table.split][0]}.json", [_dump(_wids(shards))]))
-    ranks = {wnid: rank for rank, wnid in enumerate(collection.classes)}
-    for fact in collection.shards if options.idx else ():
-        lines = _idx(fact.shard, collection, ranks)
-        written.append(out.publish(f"{_INDEX}/{fact.shard.path.removesuffix('.tar')}.idx", lines))
-    return tuple(written)
+    files = (file for fact in collection.shards for file in beside(fact.shard, collection, options))
+    return (*written, *(out.publish(path, lines) for path, lines in files))
+
+
+def beside(shard: Shard, collection: Collection, options: Options) -> Iterator[tuple[str, Iterator[bytes]]]:
+    """Give DALI's index of a shard."""
+    if options.idx:
+        yield f"{_INDEX}/{shard.path.removesuffix('.tar')}.idx", _idx(shard, collection)
 
 
 def _dump(content: object) -> bytes:
@@ -166,12 +169,12 @@ def _wids(facts: Iterable[ShardFact]) -> dict[str, Any]:
     return {"__kind__": "wids-shard-index-v1", "wids_version": 1, "shardlist": shards}
 
 
-def _idx(shard: Shard, collection: Collection, ranks: dict[str, int]) -> Iterator[bytes]:
+def _idx(shard: Shard, collection: Collection) -> Iterator[bytes]:
     """Give the lines of DALI's index: for each sample the ending, offset, length and name of every member."""
     yield f"v1.2 {len(shard.rows)}\n".encode("ascii")
-    with_boxes, at = collection.boxes is not None, 0
+    ranks, with_boxes, at = collection.ranks(), collection.boxes is not None, 0
     for name, wnid, image_bytes, boxes in collection.facts(shard):
-        key, label = key_of(name), ranks.get(wnid, NO_LABEL)
+        key, label = key_of(name), ranks[wnid]
         sizes = [("jpg", image_bytes), ("cls", len(str(label))), ("json", len(_facts_json(name, wnid, label)))]
         if with_boxes:
             sizes.append(("boxes.txt", len(_box_lines(boxes))))

@@ -38,12 +38,12 @@ class BoxBook:
         words: tuple[str, ...],
         sizes: Sequence[int],
     ) -> None:
-        self._keys = keys
+        self.keys = keys
         self._key_ends = key_ends
         self._box_ends = box_ends
         self._sides = sides
         self._texts = texts
-        self._words = words
+        self.words = words
         self._sizes = sizes
         self._last = ("", -1)  # key and row asked for last: boxes, then the size, of one image
 
@@ -55,6 +55,11 @@ class BoxBook:
     def boxes(self) -> int:
         """The number of boxes of all images."""
         return len(self._sides) // 4
+
+    @property
+    def numbers(self) -> tuple[Sequence[int], ...]:
+        """Its five columns of numbers: `key_ends`, `box_ends`, `sides`, `texts`, `sizes`, all below 2**32."""
+        return self._key_ends, self._box_ends, self._sides, self._texts, self._sizes
 
     def of(self, key: str) -> tuple[Box, ...]:
         """Give the boxes of an image in the order of its XML, () where none are known."""
@@ -79,12 +84,12 @@ class BoxBook:
         return row
 
     def _key(self, row: int) -> bytes:
-        return self._keys[self._key_ends[row - 1] if row else 0 : self._key_ends[row]]
+        return self.keys[self._key_ends[row - 1] if row else 0 : self._key_ends[row]]
 
     def _box(self, at: int) -> Box:
         name, pose, flags = self._texts[3 * at : 3 * at + 3]
         xmin, ymin, xmax, ymax = self._sides[4 * at : 4 * at + 4]
-        return Box(self._words[name], xmin, ymin, xmax, ymax, self._words[pose], bool(flags & 1), bool(flags & 2))
+        return Box(self.words[name], xmin, ymin, xmax, ymax, self.words[pose], bool(flags & 1), bool(flags & 2))
 
 
 class BoxBookBuilder:

@@ -112,7 +112,7 @@ class SpoolFolder:
     def publish(self, key: str, gathered: Path, part: SpooledPart) -> None:
         """Make a part durable: the bytes that were gathered, then its columns. Raises MachineError."""
         written = publish_built(self.data_of(key), lambda path: os.rename(gathered, path))
-        rows = part.rows
+        rows = part.rows.packed()
         columns = _Columns(
             bytes(rows.names),
             array("I", rows.name_ends).tobytes(),

@@ -17,7 +17,7 @@ from kilotar.events import Finding
 from kilotar.model.edition import Edition
 from kilotar.model.report import ArchiveFact
 from kilotar.model.sample import Sample
-from kilotar.model.seams import Collection, ShardFact, Written
+from kilotar.model.seams import Collection, OutFolder, ShardFact, Written
 from kilotar.plan.selection import ALL_IMAGES
 from kilotar.plan.steps import StepDone
 from kilotar.plan.worlds import shard_sets
@@ -53,16 +53,20 @@ def complete(
     gatherer: Gatherer,
     listings: tuple[Path, ...],
     records: tuple[StepDone, ...],
+    written: Mapping[str, Written],
     *,
     resumed: bool,
+    sync: bool,
 ) -> None:
     """Write side files, list of files and manifest of an output whose images stand in their place.
 
     Args:
         listings: lists of the XML that was written.
         records:  of the steps that were made.
+        written:  side files that stand there already, by path.
         resumed:  whether an earlier run made some of them: then each image is looked at. What this run wrote itself
                   was checked when it was written; to look at it again is a read of each inode, of 1.3 million.
+        sync:     whether what stands there is made durable before the manifest says so.
     Raises: DigestMismatch where a lost image cannot be had again; ArchiveRefused, MachineError.
     """
     if output.sharding is not None:
@@ -72,7 +76,7 @@ def complete(
         collection = _gather(output, survey, gatherer)
     are_many = output.sink.ABOUT.shards  # side files, one a shard: synced together; a tree has a few
     out = output.out_folder(durable=not are_many)
-    side = output.sink.finish(collection, out, output.options)
+    side = output.sink.finish(collection, _Begun(out, output, written), output.options)
     paths = {archive.local.name: archive.local.path for archive in survey.archives}
     paths |= output.spool.files(collection) if output.spool else {}
     files = _Files(output, collection, paths, listings, side, resumed)
@@ -117,7 +121,7 @@ def complete(
     )
     if _is_alone(output):
         carry_manifest(output.facts, out, manifest)
-    if are_many:
+    if are_many and sync:
         output.sync()
     write_manifest(output.facts, manifest)
 
@@ -190,6 +194,28 @@ def _version(package: str) -> str:
 
 def _sorted(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda f: (f.kind, f.where, f.offset, f.why)))
+
+
+class _Begun:
+    """A folder of which some files stand there already; they are not written again.
+
+    Args:
+        folder:  takes all others.
+        output:  whose folder it is.
+        written: what was written, by path.
+    """
+
+    def __init__(self, folder: OutFolder, output: Output, written: Mapping[str, Written]) -> None:
+        self._folder = folder
+        self._output = output
+        self._written = written
+
+    def publish(self, path: str, chunks: Iterable[bytes | memoryview]) -> Written:
+        file = self._written.get(path)
+        return file if file is not None and self._output.holds(file) else self._folder.publish(path, chunks)
+
+    def read(self, path: str, offset: int, size_bytes: int) -> bytes:
+        return self._folder.read(path, offset, size_bytes)
 
 
 class _Files:

@@ -2,7 +2,8 @@
 
 Rules guarded: the engine decides nothing; what fails is kept and raised after everything that runs has ended and what
 was written is committed; Ctrl-C once stops cleanly, a second time at once. Threads only: the work here is the kernel's
-(read, write, hash, sync), and Python lets go of its lock for all of it.
+(read, write, hash, sync), and Python lets go of its lock for all of it. Where it is not, as for shards, a thread waits
+for a process (`kilotar.work.shard_writers`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from kilotar.plan.schedule import Command, Happening, Scheduler
 from kilotar.plan.steps import Step, StepDone
 from kilotar.work.signals import interrupts_as_messages
 
-__all__ = ["Engine", "Job", "ProofTask", "TellSteps"]
+__all__ = ["Engine", "Job", "ProofTask", "TellSteps", "way_for"]
 
 log = logging.getLogger(__name__)
 _PROOF, _OUTLINE, _COMMIT = "proof:", "outline:", "commit"
@@ -67,6 +68,11 @@ class Job:
     outlines: Mapping[str, Callable[[TellSteps], None]] = field(default_factory=dict)
 
 
+def way_for(proofs: Mapping[str, ProofTask]) -> int:
+    """Give the niceness of those who write beside proofs."""
+    return _WAY_FOR_PROOF if proofs else 0
+
+
 class Engine:
     """Runs one job to its end.
 
@@ -80,7 +86,7 @@ class Engine:
         self._job = job
         self._emit = emit
         self._inbox: SimpleQueue[Message] = SimpleQueue()
-        self._workers = ThreadExecutor(slots, self._inbox.put, niceness=_WAY_FOR_PROOF if job.proofs else 0)
+        self._workers = ThreadExecutor(slots, self._inbox.put, niceness=way_for(job.proofs))
         self._clerk = ThreadExecutor(1, self._inbox.put)
         self._prover = ThreadExecutor(max(1, len(job.proofs) + len(job.outlines)), self._inbox.put)
         self._begun: set[str] = set()

@@ -6,7 +6,7 @@ of this root is linked instead of written again; what is recorded is not done ag
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,12 +22,13 @@ from kilotar.work.annotations import AnnotationTask, write_annotations
 from kilotar.work.arriving import Arrivals
 from kilotar.work.completing import complete
 from kilotar.work.early_shards import EarlyShards
-from kilotar.work.engine import Engine, Job
+from kilotar.work.engine import Engine, Job, way_for
 from kilotar.work.gathering import Gatherer
 from kilotar.work.inputs import Inputs
 from kilotar.work.output import BOXES, Output
 from kilotar.work.planning import plan_shards, plan_steps
 from kilotar.work.recoded_tree import RecodedTree
+from kilotar.work.shard_writers import ShardCrew, ShardWriter
 from kilotar.work.survey import Survey, SurveyedArchive
 from kilotar.work.tables import join_part
 from kilotar.work.tasks import TreeChanged, link_part, write_part
@@ -46,6 +47,7 @@ class Setting:
         slots:   writer threads.
         sync:    whether writes are made durable.
         emit:    gets the events.
+        crew:    writes shards; None: threads do.
     """
 
     survey: Survey
@@ -55,6 +57,7 @@ class Setting:
     slots: int
     sync: bool
     emit: Emit
+    crew: ShardCrew | None = None
 
 
 class Making:
@@ -80,6 +83,7 @@ class Making:
         self._arrivals = Arrivals(setting.survey)
         self._recoded = self._recoded_tree()
         self._early = self._early_shards()
+        self._writer: ShardWriter | None = None
         self._journal = output.journal(setting.workspace)
         self._resumed = self._shares or bool(self._journal.records)
 
@@ -95,17 +99,18 @@ class Making:
         """
         try:
             waiting = self.begin()
-            proofs = self._setting.inputs.proofs()
+            setting, proofs = self._setting, self._setting.inputs.proofs()
             scheduler = Scheduler(
                 waiting,
                 {name: proof.total_bytes for name, proof in proofs.items()},
-                landed={a.local.name: a.local.size_bytes for a in self._setting.survey.archives},
+                landed={a.local.name: a.local.size_bytes for a in setting.survey.archives},
                 growing=self._arrivals.names,
-                slots=self._setting.slots,
+                slots=setting.slots,
             )
             outlines = self._arrivals.outlines(self._steps_of)
             job = Job(scheduler, self.write, proofs, self.commit, self.record, self.seal, outlines)
-            Engine(job, self._setting.slots, self._setting.emit).run()
+            self.hire(waiting, way_for(proofs))
+            Engine(job, setting.slots, setting.emit).run()
             return self._arrivals.settled()
         except DigestMismatch:
             self.throw_away()
@@ -120,6 +125,12 @@ class Making:
         self._output.begin()
         self._staging.open(swept=self._output.sink.ABOUT.shards)
         return [] if self._shares else [self._as_scheduled(step) for step in self._waiting()]
+
+    def hire(self, steps: Sequence[Step], niceness: int) -> None:
+        """Have planned shards written by the crew, where there is one; see `ShardCrew.hire`. Raises MachineError."""
+        crew, output = self._setting.crew, self._output
+        beside = output.remote is None and not self._resumed  # a staged folder goes where none of its name stands
+        self._writer = crew.hire(output.sharding, steps, niceness, beside=beside) if crew is not None else None
 
     def throw_away(self) -> None:
         """Remove what was written: the images are not the published ones, and nobody wants them."""
@@ -175,7 +186,7 @@ class Making:
         if self._early is not None:
             return self._early.write(key, self._staging.folder)
         if self._output.sharding is not None:
-            return partial(self._output.write_shard, key, self._staging.folder, durable=False)
+            return partial(self._output.write_shard, key, self._staging.folder, durable=False, writer=self._writer)
         archive, span = self._parts[key]
         place, staging = self._output.sink.place, self._staging
         if self._recoded is not None:
@@ -216,6 +227,8 @@ class Making:
 
     def seal(self) -> None:
         """Complete the output; what was done before is not done again. Raises KilotarError."""
+        if self._writer is not None and self._writer.left_files:
+            self._staging.open(swept=True)
         self._staging.move_into_place()
         output, survey, gatherer = self._output, self._setting.survey, self._setting.gatherer
         if (grown := self._arrivals.settled()) is not survey:
@@ -224,7 +237,9 @@ class Making:
             output = self._arrived(survey)
             output.begin()
         notes = tuple(self._listing(step.key) for step in output.steps if step.key.startswith(BOXES))
-        complete(output, survey, self._setting.inputs, gatherer, notes, self.records, resumed=self._resumed)
+        written = self._writer.beside if self._writer is not None else {}
+        inputs, sync = self._setting.inputs, self._setting.sync
+        complete(output, survey, inputs, gatherer, notes, self.records, written, resumed=self._resumed, sync=sync)
         self._staging.tidy()
 
     def _arrived(self, survey: Survey) -> Output:

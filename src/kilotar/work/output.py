@@ -26,6 +26,7 @@ from kilotar.store.remote_folder import RemoteFolder, RemoteStaging
 from kilotar.store.staging import Staging
 from kilotar.store.workspace import Workspace
 from kilotar.work.repair import stands
+from kilotar.work.shard_writers import ShardWriter
 from kilotar.work.sharding import Sharding
 from kilotar.work.spool import Spool
 from kilotar.work.stored_plan import read_stored_plan, write_stored_plan
@@ -112,16 +113,19 @@ class Output:
             return stands(f"{self.folder}/{file.path}", file.size_bytes)  # a Path would cost more than the look
         return RemoteFolder(open_store(self.remote), self.folder).holds(file)
 
-    def write_shard(self, key: str, folder: Path, *, durable: bool = True) -> StepDone:
+    def write_shard(
+        self, key: str, folder: Path, *, durable: bool = True, writer: ShardWriter | None = None
+    ) -> StepDone:
         """Write a shard of a planned output below a folder; or elsewhere, by way of that folder.
 
         Args:
             durable: False where the file system of the folder is synced before the shard is recorded.
+            writer:  has it written by another process; None: here.
         Raises: as `Sharding.write`; StoreFailed, DecisionNeeded.
         """
         if self.sharding is None:
             raise OurError(f"the shards of {self.name} are not planned")
-        done = self.sharding.write(key, folder, durable=durable and self.remote is None)
+        done = (writer or self.sharding).write(key, folder, durable=durable and self.remote is None)
         if self.remote is not None:
             file = Written(done.folder, done.written_bytes, done.listing_sha256)
             RemoteFolder(open_store(self.remote), folder).send(file)

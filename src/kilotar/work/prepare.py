@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,6 +40,7 @@ from kilotar.work.recalling import recalled
 from kilotar.work.reporting import report_run
 from kilotar.work.request import Request
 from kilotar.work.settling import edition_for, settle
+from kilotar.work.shard_writers import ShardCrew, shard_crew
 from kilotar.work.space import refuse_when_full
 from kilotar.work.spooling import fill_spools
 from kilotar.work.survey import Survey, survey
@@ -67,10 +68,13 @@ def prepare(request: Request, emit: Emit = ignore) -> Report:
         hold_lock(workspace.lock),
         nullcontext(_unpacked(request, edition, workspace, emit)) as (request, edition),
         closing(Inputs.open_for(request, workspace, edition, emit)) as inputs,
+        ExitStack() as stack,
     ):
         workspace.sweep()
         fetch_extras(request, edition, inputs, workspace.archives, emit)
-        surveyed = pick_images(survey(request, edition, workspace, inputs, emit))
+        surveyed = survey(request, edition, workspace, inputs, emit)
+        crew = stack.enter_context(_crew(request, surveyed, workspace, emit))
+        surveyed = pick_images(surveyed)
         outputs = plan_outputs(request, surveyed, workspace)
         foreseen = surveyed.foreseen()
         planned = outputs if foreseen is surveyed else plan_outputs(request, foreseen, workspace)
@@ -83,7 +87,7 @@ def prepare(request: Request, emit: Emit = ignore) -> Report:
         for output in planned:
             for doubt in output.sharding.doubts() if output.sharding and output.manifest is None else ():
                 emit(Note("warning", f"{output.name}: {doubt}"))
-        surveyed, made = _make_all(request, surveyed, inputs, outputs, workspace, emit)
+        surveyed, made = _make_all(request, surveyed, inputs, outputs, workspace, crew, emit)
         inputs.settle()
         return report_run(surveyed.standing(inputs.found), inputs, made, outputs, workspace, time.monotonic() - started)
 
@@ -169,11 +173,11 @@ def _make_all(
     inputs: Inputs,
     outputs: tuple[Output, ...],
     workspace: Workspace,
+    crew: ShardCrew | None,
     emit: Emit,
 ) -> tuple[Survey, tuple[Output, ...]]:
     """Make what is not complete; give the survey with all parts known, and the outputs as they are then, as asked."""
-    turning = not request.jobs and any(turns(archive.local.path) for archive in surveyed.archives)
-    slots = 1 if turning else request.threads
+    slots = _slots(request, surveyed)
     made: list[Output] = []
     if is_unpicked(surveyed) and any(output.manifest is None for output in outputs):
         surveyed = pick_images(fetch_archives(surveyed, inputs, emit))  # the names of all images are known then
@@ -192,11 +196,11 @@ def _make_all(
             output = outputs[number]
         beside = sharing_read(output, [(at, outputs[at]) for at in range(number + 1, len(outputs))])
         if beside:
-            setting = Setting(surveyed, inputs, workspace, Gatherer(surveyed), slots, request.sync, emit)
+            setting = Setting(surveyed, inputs, workspace, Gatherer(surveyed), slots, request.sync, emit, crew)
             make_together(setting, [outputs[at] for at in (number, *beside)])
             outputs = tuple(_as_stored(o) if at in (number, *beside) else o for at, o in enumerate(outputs))
         elif output.manifest is None:
-            setting = Setting(surveyed, inputs, workspace, Gatherer(surveyed), slots, request.sync, emit)
+            setting = Setting(surveyed, inputs, workspace, Gatherer(surveyed), slots, request.sync, emit, crew)
             tree = find_tree(output, (*made, *finished_trees(workspace)), request.link)
             surveyed = Making(setting, output, tree).run()
             if surveyed is not setting.survey:
@@ -204,6 +208,21 @@ def _make_all(
         made.append(_as_stored(outputs[number]))
     drop_spools(workspace)
     return surveyed, tuple(made)
+
+
+def _slots(request: Request, surveyed: Survey) -> int:
+    """Give how many may write at once: one beside a disk that turns."""
+    turning = not request.jobs and any(turns(archive.local.path) for archive in surveyed.archives)
+    return 1 if turning else request.threads
+
+
+def _crew(
+    request: Request, surveyed: Survey, workspace: Workspace, emit: Emit
+) -> AbstractContextManager[ShardCrew | None]:
+    """Give what writes shards, unless all outputs may be complete."""
+    unmade = [name for name in request.formats if read_manifest(workspace.export(name)) is None]
+    archive_bytes = sum(archive.local.size_bytes for archive in surveyed.archives)
+    return shard_crew(map(find_sink, unmade), archive_bytes, _slots(request, surveyed), workspace.state, emit)
 
 
 def _as_stored(output: Output) -> Output:

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from itertools import chain
 from operator import add
 from pathlib import Path
 
 from kilotar.errors import storage_error
-from kilotar.model.sample import NO_LABEL, Split
+from kilotar.model.sample import Split
 from kilotar.model.seams import Collection, Item, Shard, ShardFact, Written
 from kilotar.model.table import SampleTable
 from kilotar.plan.order import cut, order_rows
 from kilotar.plan.steps import Step, StepDone
 from kilotar.plan.worlds import shard_sets
-from kilotar.sinks.base import DataclassLike, ShardSink, as_builder
+from kilotar.sinks.base import DataclassLike, ShardSink, as_builder, beside_of
 from kilotar.store.files import publish, publish_built
 from kilotar.work.extents import Extents
 
@@ -68,8 +68,10 @@ class Sharding:
         return tuple(s.doubt for s in shard_sets(self.shards.values()) if s.split == Split.TRAIN and s.doubt)
 
     def top_names(self) -> frozenset[str]:
-        """Give the names in the output's folder that its shards will take."""
-        return frozenset(shard.path.partition("/")[0] for shard in self.shards.values())
+        """Give the names in the output's folder that its shards, and what is written with them, will take."""
+        shards = self.shards.values()
+        paths = (path for shard in shards for path, _ in beside_of(self.sink, shard, self.collection, self.options))
+        return frozenset(path.partition("/")[0] for path in chain(paths, (shard.path for shard in shards)))
 
     def write(self, key: str, folder: Path, *, durable: bool = True) -> StepDone:
         """Write a shard below a folder; `durable` as in `publish`. Raises ArchiveRefused, MachineError."""
@@ -91,6 +93,13 @@ class Sharding:
             written_bytes=written.size_bytes,
         )
 
+    def write_beside(self, key: str, folder: Path, *, durable: bool = True) -> Iterator[Written]:
+        """Write the side files that are of one shard alone, below a folder. Raises MachineError."""
+        for path, chunks in beside_of(self.sink, self.shards[key], self.collection, self.options):
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            yield replace(publish(target, chunks, durable=durable), path=path)
+
     def _publish(self, path: Path, shard: Shard, durable: bool) -> Written:
         items, builder = self._items(shard), as_builder(self.sink)
         if builder is None:
@@ -103,7 +112,7 @@ class Sharding:
 
     def _items(self, shard: Shard) -> Iterator[Item]:
         """Give the samples of a shard with their bytes, in its order."""
-        ranks = _ranks(self.collection.classes)
+        ranks = self.collection.ranks()
         with Extents(self.archives, self._stops(shard)) as extents:
             for sample in self.collection.samples(shard):
                 yield Item(sample, ranks[sample.wnid], extents.view(sample.at))
@@ -144,12 +153,6 @@ def _step(shard: Shard, columns: _Columns) -> Step:
         return Step(shard.key, "", 0, 0, len(shard.rows))
     start = min(map(columns.starts.__getitem__, shard.rows))
     return Step(shard.key, columns.archive, start, stop, len(shard.rows))
-
-
-@lru_cache(maxsize=4)
-def _ranks(classes: tuple[str, ...]) -> Mapping[str, int]:
-    """Give the label of each class."""
-    return {wnid: rank for rank, wnid in enumerate(classes)} | {"": NO_LABEL}
 
 
 def _shards(sink: ShardSink, options: DataclassLike, table: SampleTable) -> Iterator[Shard]:

@@ -185,23 +185,23 @@ class ResizedBoxes:
     """
 
     def __init__(self, source: BoxSource, resize: str) -> None:
-        self._source = source
-        self._resize = resize
+        self.source = source
+        self.resize = resize
 
     def size(self, key: str) -> tuple[int, int]:
         """Give width and height of the resized image, (0, 0) where its XML tells none."""
-        size = self._source.size(key)
-        geometry = plan_geometry(self._resize, *size) if all(size) else None
+        size = self.source.size(key)
+        geometry = plan_geometry(self.resize, *size) if all(size) else None
         return (geometry.canvas_width_px, geometry.canvas_height_px) if geometry else size
 
     def of(self, key: str) -> tuple[Box, ...]:
         """Give the boxes of a resized image."""
-        boxes, (width, height) = self._source.of(key), self._source.size(key)
-        if not self._resize or not boxes:
+        boxes, (width, height) = self.source.of(key), self.source.size(key)
+        if not self.resize or not boxes:
             return boxes
         if not width or not height:
             return ()
-        geometry = plan_geometry(self._resize, width, height)
+        geometry = plan_geometry(self.resize, width, height)
         if geometry is None:
             return boxes
         moved = []

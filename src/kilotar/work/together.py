@@ -18,7 +18,7 @@ from kilotar.errors import DigestMismatch
 from kilotar.model.sample import Split
 from kilotar.plan.schedule import Scheduler
 from kilotar.plan.steps import Step, StepDone
-from kilotar.work.engine import Engine, Job
+from kilotar.work.engine import Engine, Job, way_for
 from kilotar.work.making import Making, Setting
 from kilotar.work.output import Output
 from kilotar.work.sharding import Sharding
@@ -70,14 +70,16 @@ def make_together(setting: Setting, outputs: Sequence[Output]) -> None:
     makings = {output.name: Making(setting, output, None) for output in outputs}
     crew = _Crew(makings)
     try:
-        proofs = setting.inputs.proofs()
+        waiting, proofs = crew.begin(outputs), setting.inputs.proofs()
         scheduler = Scheduler(
-            crew.begin(outputs),
+            waiting,
             {name: proof.total_bytes for name, proof in proofs.items()},
             landed={a.local.name: a.local.size_bytes for a in setting.survey.archives},
             slots=setting.slots,
         )
         job = Job(scheduler, crew.write, proofs, crew.commit, crew.record, crew.seal)
+        for making in makings.values():
+            making.hire(waiting, way_for(proofs))
         Engine(job, setting.slots, setting.emit).run()
     except DigestMismatch:
         for making in makings.values():
