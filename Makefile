@@ -8,7 +8,7 @@ SITE = .venv-docs
 
 # Two groups of tests: those of our own, and those that hand our outputs to the readers they are for. The second needs
 # torch (3 GB), so it has its own environment and runs there only when everything is required. MXNet needs a numpy that no
-# other reader takes; tests call it in an environment of its own.
+# other reader takes; tests call it in an environment of its own. Its im2rec, which the bench runs, imports OpenCV.
 PYTEST = $(BIN)/pytest -n auto --maxprocesses 8 --dist worksteal
 FLOORS = tests/test_floors.py tests/test_bans.py tests/test_facts_live_in_editions.py
 
@@ -71,7 +71,7 @@ $(INTEROP)/.stamp: pyproject.toml .ci/environment tests/interop/requirements.txt
 	@touch $@
 
 $(MXNET)/.stamp: .ci/environment
-	PYTHONS=python3.11 .ci/environment $(MXNET) mxnet==1.9.1 'numpy<1.24'
+	PYTHONS=python3.11 .ci/environment $(MXNET) mxnet==1.9.1 'numpy<1.24' opencv-python-headless
 	@touch $@
 
 $(SITE)/.stamp: docs/requirements.txt .ci/environment

@@ -2,8 +2,9 @@
 
     PYTHON -m bench.official_writers FORMAT TREE OUT CORES
 
-PYTHON has the packages of tests/interop. Prints a line of JSON: images, bytes, wall and CPU seconds until the files are
-durable. Imports are not timed. The bytes of images are passed through wherever the writer can do that.
+PYTHON has the packages of tests/interop, for recordio what `make .venv-mxnet/.stamp` installs. Prints a line of JSON:
+images, bytes, wall and CPU seconds until the files are durable. Imports are not timed. The bytes of images are passed
+through wherever the writer can do that.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import json
 import os
 import pickle
 import random
+import runpy
 import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +217,29 @@ def ffcv() -> Write:
     return write
 
 
+def recordio() -> Write:
+    """im2rec itself, out of MXNet's wheel, with --pass-through and a --num-thread for each core.
+
+    Its own function writes its list, in the order that all writers are given; the walk of --list is left out. It wants
+    OpenCV, but decodes nothing.
+    """
+    import mxnet
+
+    import_module("cv2")  # here, where it is not timed
+    im2rec = str(Path(mxnet.__file__).with_name("tools") / "im2rec.py")
+
+    def write(images: Images, out: Path, cores: int) -> None:
+        tree, prefix = Path(images[0][0]).parents[1], str(out / "train")
+        rows = [(number, os.path.relpath(path, tree), label) for number, (path, label) in enumerate(images)]
+        runpy.run_path(im2rec)["write_list"](f"{prefix}.lst", rows)
+        sys.argv = [im2rec, prefix, str(tree), "--pass-through", "--num-thread", str(cores)]
+        ended = runpy.run_path(im2rec, run_name="__main__")
+        if cores == 1:
+            ended["record"].close()  # it leaves that to the end of the process
+
+    return write
+
+
 WRITERS = {
     "webdataset": webdataset,
     "mds": mds,
@@ -223,6 +249,7 @@ WRITERS = {
     "tfds": tfds,
     "lmdb": lmdb,
     "ffcv": ffcv,
+    "recordio": recordio,
 }
 
 

@@ -1,12 +1,13 @@
 """Formats of shards against the official writer of each, on the same images.
 
-    python -m bench.writers --readers PYTHON [--work FOLDER] [--rounds 2] [--small]     writes bench/writers.jsonl
+    python -m bench.writers --readers PYTHON [--mxnet PYTHON] [--work FOLDER] [--rounds 2] [--small]
 
-PYTHON has the packages of tests/interop, and those official writers that it lacks are left out by name. They read the
-tree of an ImageFolder, in a mixed order; kilotar reads the archive, whose proof is that of an earlier run, and hashes
-what it writes. Both end when the files are durable. "one core" and "two cores" bind a process and all it starts to so
-many; "limit" writes the bytes of the archive to one file on one core, read and written in runs of 1 MiB, "hashed" with
-their SHA-256.
+Writes bench/writers.jsonl. The PYTHON of --readers has the packages of tests/interop, that of --mxnet what
+`make .venv-mxnet/.stamp` installs; official writers that theirs lacks are left out by name. They read the tree of an
+ImageFolder, in a mixed order; kilotar reads the archive, whose proof is that of an earlier run, and hashes what it
+writes. Both end when the files are durable. "one core" and "two cores" bind a process and all it starts to so many;
+"limit" writes the bytes of the archive to one file on one core, read and written in runs of 1 MiB, "hashed" with their
+SHA-256.
 Outputs are emptied after each variant and deleted at the end; memory is filled again before each.
 """
 
@@ -35,8 +36,8 @@ from bench.suites import Bench
 from kilotar.sinks.base import find_sinks
 
 RESULTS = HOME / "bench" / "writers.jsonl"
-FORMATS = ("webdataset", "mds", "litdata", "parquet", "array-record", "tfds", "lmdb", "ffcv")
-OWN_ONLY = ("tfrecord", "recordio")  # their official writers want a numpy that others refuse, or are not one program
+FORMATS = ("webdataset", "mds", "litdata", "parquet", "array-record", "tfds", "lmdb", "ffcv", "recordio")
+OWN_ONLY = ("tfrecord",)  # its official writer is not one program
 TIMEOUT_S = 600
 ONE, TWO = "one core", "two cores"
 
@@ -55,6 +56,7 @@ def variants(cores: int) -> list[Harnessed]:
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--readers", type=Path, required=True, help="python with the packages of tests/interop")
+    words.add_argument("--mxnet", type=Path, help="python with mxnet and OpenCV, for the official writer of recordio")
     words.add_argument("--work", type=Path, default=HOME / ".bench")
     words.add_argument("--rounds", type=int, default=2)
     words.add_argument("--small", action="store_true", help="30 x 300 images instead of 100 x 300")
@@ -72,7 +74,8 @@ def main() -> None:
                 name = variant.args["name"]
                 if name not in without and (not only or name in only or variant.job.startswith("limit")):
                     bench.ground.fill_memory()
-                    _measure(variant, number, source, known, given.readers, bench.ground, record)
+                    readers = given.mxnet if name == "recordio" and given.mxnet else given.readers
+                    _measure(variant, number, source, known, readers, bench.ground, record)
             bench.ground.clear()
 
 
