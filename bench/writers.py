@@ -6,7 +6,7 @@ Writes bench/writers.jsonl. The PYTHON of --readers has the packages of tests/in
 `make .venv-mxnet/.stamp` installs; official writers that theirs lacks are left out by name. They read the tree of an
 ImageFolder, in a mixed order; kilotar reads the archive, whose proof is that of an earlier run, and hashes what it
 writes. What each reads is in memory when it begins, and it ends when its files are durable. "one core" and "two cores"
-bind a process and all it starts to so many; "limit" writes the bytes of the archive to one file on one core, read and
+bind a process and all it starts to so many; "limit" writes the bytes of the archive to one file a core, read and
 written in runs of 1 MiB, "hashed" with their SHA-256.
 Outputs are emptied after each variant and deleted at the end; memory is filled again before each.
 """
@@ -22,7 +22,9 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from itertools import pairwise
+from multiprocessing import Process
 from pathlib import Path
 
 import kilotar
@@ -50,7 +52,7 @@ def variants(cores: int) -> list[Harnessed]:
         Harnessed(f"limit, {where}", "limit", {"name": "", "cores": cores}),
         Harnessed(f"limit, hashed, {where}", "limit, hashed", {"name": "", "cores": cores}),
     ]
-    return own + (official + limits if cores == 1 else [])
+    return own + (official + limits if cores == 1 else limits)
 
 
 def main() -> None:
@@ -158,8 +160,8 @@ def child(words: list[str]) -> None:
         )
         images = report.outputs[0].images
     else:
-        copied = _copied(next(Path(folder).glob("*.tar")), root / "one", hashed=job == "limit, hashed")
-        images = sum(1 for _ in copied)
+        images = 0
+        _copy(next(Path(folder).glob("*.tar")), root, int(cores), hashed=job == "limit, hashed")
     sync(root)
     wall_s = time.monotonic() - begun
     size = sum(path.stat().st_size for path in root.rglob("*") if path.is_file() and ".kilotar" not in path.parts)
@@ -168,14 +170,29 @@ def child(words: list[str]) -> None:
     print(json.dumps({**figures, "own_peak_rss": peak}))
 
 
-def _copied(archive: Path, target: Path, *, hashed: bool) -> Iterator[int]:
+def _copy(archive: Path, folder: Path, processes: int, *, hashed: bool) -> None:
+    """Copy an archive in as many runs as processes, each to a file of its own."""
+    size = archive.stat().st_size
+    bounds = [size * number // processes for number in range(processes + 1)]
+    runs = [Process(target=_copy_run, args=(archive, folder, run, hashed)) for run in pairwise(bounds)]
+    for process in runs[1:]:
+        process.start()
+    runs[0].run()
+    for process in runs[1:]:
+        process.join()
+
+
+def _copy_run(archive: Path, folder: Path, bounds: tuple[int, int], hashed: bool) -> None:
+    start, stop = bounds
     buffer, digest = memoryview(bytearray(1 << 20)), hashlib.sha256()
-    with open(archive, "rb", buffering=0) as source, open(target, "wb", buffering=0) as out:
-        while size := source.readinto(buffer):
+    with open(archive, "rb", buffering=0) as source, open(folder / f"{start}", "wb", buffering=0) as out:
+        source.seek(start)
+        while start < stop:
+            size = source.readinto(buffer[: stop - start])
             out.write(buffer[:size])
             if hashed:
                 digest.update(buffer[:size])
-            yield size
+            start += size
 
 
 if __name__ == "__main__":
