@@ -52,7 +52,7 @@ def variants(cores: int) -> list[Harnessed]:
         Harnessed(f"limit, {where}", "limit", {"name": "", "cores": cores}),
         Harnessed(f"limit, hashed, {where}", "limit, hashed", {"name": "", "cores": cores}),
     ]
-    return own + (official + limits if cores == 1 else limits)
+    return own + official + limits
 
 
 def main() -> None:
