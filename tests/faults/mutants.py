@@ -28,7 +28,7 @@ def swap(owner: Any, name: str, replacement: Callable[..., object]) -> Any:
 
 def leaves_shards_to_processes() -> None:
     """Breaks nothing: processes write shards however few there are, as they do where there are many."""
-    shard_writers._WORTH_BYTES = shard_writers._WORTH_IMAGES = 0
+    shard_writers._WORTH_IMAGES = 0
 
 
 def believes_its_journal() -> None:

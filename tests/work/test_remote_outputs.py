@@ -33,6 +33,7 @@ from kilotar.sinks.base import find_sinks
 from kilotar.store import files, objects
 from kilotar.store.manifest import OWN_MANIFEST
 from kilotar.store.remote_folder import CLAIM
+from kilotar.work import shard_writers
 from tests.doubles.buckets import SECRET, Buckets, Fault, Gateway
 from tests.need import need_module
 from tests.work.wishes import Published, flip, prepare, snapshot
@@ -84,10 +85,20 @@ def without_claim(found: dict[str, bytes]) -> dict[str, bytes]:
     return {name: content for name, content in found.items() if not name.endswith(CLAIM)}
 
 
+@pytest.mark.parametrize("worth_images", [2_000, 0], ids=["threads", "processes"])
 def test_every_object_has_the_bytes_of_the_file_on_disk_and_is_put_once(
-    tiny: Tiny, root: Path, tmp_path: Path, buckets: Buckets, name: str, gateway: Gateway, there: dict[str, Any]
+    worth_images: int,
+    tiny: Tiny,
+    root: Path,
+    tmp_path: Path,
+    buckets: Buckets,
+    name: str,
+    gateway: Gateway,
+    there: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    report = prepare(root, tiny, **there)
+    monkeypatch.setattr(shard_writers, "_WORTH_IMAGES", worth_images)
+    report = prepare(root, tiny, **there, jobs=2)
 
     assert without_claim(buckets.objects(name)) == on_disk(tiny, tmp_path)
     assert set(gateway.made().values()) == {1}
@@ -96,6 +107,7 @@ def test_every_object_has_the_bytes_of_the_file_on_disk_and_is_put_once(
     assert [target for method, target, _ in gateway.asked if method == "PUT"][-1].endswith(OWN_MANIFEST)
     assert report.outputs[0].folder == f"s3://{name}/imagenet" and report.outputs[0].outcome is Outcome.DONE
     assert list((root / ".kilotar" / "uploads").iterdir()) == []
+    assert not [path for path in (root / ".kilotar").rglob("*") if path.suffix == ".idx"]
 
 
 def test_a_store_that_does_not_heed_conditions_is_found_out_and_overwrites_nothing(

@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from kilotar.sinks import webdataset
 from kilotar.sinks.base import find_sinks
 from kilotar.store import files
 from kilotar.work import shard_writers
-from kilotar.work.shard_writers import shard_crew
+from kilotar.work.shard_writers import ShardCrew
 from kilotar.work.sharding import Sharding
 from tests.doubles.collections import make_small
 from tests.work.wishes import prepare, snapshot, wish
@@ -46,7 +47,6 @@ def crews(monkeypatch: pytest.MonkeyPatch) -> list[shard_writers.ShardWriter]:
         honest(self, *words)  # type: ignore[arg-type]
         hired.append(self)
 
-    monkeypatch.setattr(shard_writers, "_WORTH_BYTES", 0)
     monkeypatch.setattr(shard_writers, "_WORTH_IMAGES", 0)
     monkeypatch.setattr(shard_writers.ShardWriter, "__init__", hire)
     return hired
@@ -74,7 +74,6 @@ def test_processes_write_the_bytes_that_threads_write(name: str, many: Tiny, roo
     wanted = {"formats": (name,), "splits": ("train", "val", "test"), "boxes": True, "jobs": 2}
     prepare(tmp_path / "threads", many, **wanted)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shard_writers, "_WORTH_BYTES", 0)
         patch.setattr(shard_writers, "_WORTH_IMAGES", 0)
         started: list[int] = []
         honest = child._start
@@ -147,8 +146,7 @@ def test_what_stops_a_shard_is_told_as_if_it_were_written_here(
     with pytest.raises((ArchiveRefused, MachineError)) as here:
         sharding.write("train/00000", tmp_path)
 
-    with shard_crew([webdataset], 1, 2, tmp_path, ignore) as crew:
-        assert crew is not None
+    with closing(ShardCrew(2, tmp_path, ignore)) as crew:
         writer = crew.hire(sharding, sharding.steps(), 0, beside=False)
         assert writer is not None
         with pytest.raises(type(here.value)) as there:

@@ -47,7 +47,7 @@ class Setting:
         slots:   writer threads.
         sync:    whether writes are made durable.
         emit:    gets the events.
-        crew:    writes shards; None: threads do.
+        crew:    writes shards.
     """
 
     survey: Survey
@@ -57,7 +57,7 @@ class Setting:
     slots: int
     sync: bool
     emit: Emit
-    crew: ShardCrew | None = None
+    crew: ShardCrew
 
 
 class Making:
@@ -128,9 +128,9 @@ class Making:
 
     def hire(self, steps: Sequence[Step], niceness: int) -> None:
         """Have planned shards written by the crew, where there is one; see `ShardCrew.hire`. Raises MachineError."""
-        crew, output = self._setting.crew, self._output
+        output = self._output
         beside = output.remote is None and not self._resumed  # a staged folder goes where none of its name stands
-        self._writer = crew.hire(output.sharding, steps, niceness, beside=beside) if crew is not None else None
+        self._writer = self._setting.crew.hire(output.sharding, steps, niceness, beside=beside)
 
     def throw_away(self) -> None:
         """Remove what was written: the images are not the published ones, and nobody wants them."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,7 +40,7 @@ from kilotar.work.recalling import recalled
 from kilotar.work.reporting import report_run
 from kilotar.work.request import Request
 from kilotar.work.settling import edition_for, settle
-from kilotar.work.shard_writers import ShardCrew, shard_crew
+from kilotar.work.shard_writers import ShardCrew
 from kilotar.work.space import refuse_when_full
 from kilotar.work.spooling import fill_spools
 from kilotar.work.survey import Survey, survey
@@ -73,7 +73,8 @@ def prepare(request: Request, emit: Emit = ignore) -> Report:
         workspace.sweep()
         fetch_extras(request, edition, inputs, workspace.archives, emit)
         surveyed = survey(request, edition, workspace, inputs, emit)
-        crew = stack.enter_context(_crew(request, surveyed, workspace, emit))
+        crew = stack.enter_context(closing(ShardCrew(_slots(request, surveyed), workspace.state, emit)))
+        _expect(crew, request, surveyed, workspace)
         surveyed = pick_images(surveyed)
         outputs = plan_outputs(request, surveyed, workspace)
         foreseen = surveyed.foreseen()
@@ -173,7 +174,7 @@ def _make_all(
     inputs: Inputs,
     outputs: tuple[Output, ...],
     workspace: Workspace,
-    crew: ShardCrew | None,
+    crew: ShardCrew,
     emit: Emit,
 ) -> tuple[Survey, tuple[Output, ...]]:
     """Make what is not complete; give the survey with all parts known, and the outputs as they are then, as asked."""
@@ -216,13 +217,11 @@ def _slots(request: Request, surveyed: Survey) -> int:
     return 1 if turning else request.threads
 
 
-def _crew(
-    request: Request, surveyed: Survey, workspace: Workspace, emit: Emit
-) -> AbstractContextManager[ShardCrew | None]:
-    """Give what writes shards, unless all outputs may be complete."""
-    unmade = [name for name in request.formats if read_manifest(workspace.export(name)) is None]
-    archive_bytes = sum(archive.local.size_bytes for archive in surveyed.archives)
-    return shard_crew(map(find_sink, unmade), archive_bytes, _slots(request, surveyed), workspace.state, emit)
+def _expect(crew: ShardCrew, request: Request, surveyed: Survey, workspace: Workspace) -> None:
+    """Have the crew ready for shards that can be written at once."""
+    unmade = (find_sink(name) for name in request.formats if read_manifest(workspace.export(name)) is None)
+    if any(sink.ABOUT.shards for sink in unmade) and not any(archive.is_coming for archive in surveyed.archives):
+        crew.expect(sum(archive.local.size_bytes for archive in surveyed.archives))
 
 
 def _as_stored(output: Output) -> Output:

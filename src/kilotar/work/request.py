@@ -90,7 +90,7 @@ class Request:
         edition:  name or path of a TOML file; "" means the one that the root was begun with, or ilsvrc2012.
         unverified: whether files that are not the published ones may be used.
         accept_terms: whether the person accepts the edition's terms of use.
-        jobs:     threads, 0 for as many as help.
+        jobs:     threads, and processes that write shards or decode; 0 for as many as help.
         options:  (format, option, word).
         name:     of the output, and of its folder below the root; "" for those of the format. For a single format, so
             that a root may have one format with several settings.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -25,32 +24,38 @@ from kilotar.exec.child import WorkerLimits
 from kilotar.exec.pool import ProcessPool
 from kilotar.model.seams import Written
 from kilotar.plan.steps import Step, StepDone
-from kilotar.sinks.base import Sink
 from kilotar.work.handover import Handover, taken
 from kilotar.work.sharding import Sharding
 
-__all__ = ["ShardCrew", "ShardWriter", "shard_crew", "write_shards"]
+__all__ = ["ShardCrew", "ShardWriter", "write_shards"]
 
 # A disk may take as long as it takes: writers in threads are not timed either.
 _LIMITS = WorkerLimits(item_s=math.inf, memory_bytes=-1, file_bytes=-1)
 _FUNCTION = f"{__name__}:write_shards"
-_WORTH_BYTES = 256 << 20  # of archives: a process begins its work 0.1 s of CPU after its start
-_WORTH_IMAGES = 2_000
+_WORTH_IMAGES = 2_000  # a process begins its work 0.1 s of CPU after its start
+_IMAGE_BYTES = 110_000
 
 
 class ShardCrew:
-    """Processes that write the shards of all outputs of a run. Make and close it in a thread that outlives the run.
-
-    They are started before it is known what they write, so that they are ready when it is.
+    """Processes that write the shards of all outputs of a run. Use and close it in a thread that outlives the run.
 
     Args:
-        pool:     the processes.
-        handover: a file that they inherit.
+        processes: how many may be at work at once; with one, threads write.
+        folder:    on whose file system there is room for plans.
+        emit:      is told where fewer processes can be had.
     """
 
-    def __init__(self, pool: ProcessPool, handover: Handover) -> None:
-        self._pool = pool
-        self._handover = handover
+    def __init__(self, processes: int, folder: Path, emit: Emit) -> None:
+        self._processes = processes
+        self._folder = folder
+        self._emit = emit
+        self._handover: Handover | None = None
+        self._pool: ProcessPool | None = None
+
+    def expect(self, archive_bytes: int) -> None:
+        """Start the processes before it is known what they write, if that will be enough. Raises MachineError."""
+        if self._processes > 1 and archive_bytes >= _WORTH_IMAGES * _IMAGE_BYTES:
+            self._started()
 
     def hire(
         self, sharding: Sharding | None, steps: Sequence[Step], niceness: int, *, beside: bool
@@ -62,38 +67,37 @@ class ShardCrew:
             beside:   whether side files that are of one shard are written with it.
             niceness: by how much the processes give way from now on.
         """
-        if sharding is None or len(steps) < 2 or sum(step.members for step in steps) < _WORTH_IMAGES:
+        is_worth = min(self._processes, len(steps)) > 1 and sum(step.members for step in steps) >= _WORTH_IMAGES
+        if sharding is None or not is_worth:
             return None
-        self._pool.give_way(niceness)
-        return ShardWriter(self._pool, self._handover.fd, self._handover.add(sharding), beside)
+        handover, pool = self._started()
+        if pool is None:
+            return None
+        pool.give_way(niceness)
+        return ShardWriter(pool, handover.fd, handover.add(sharding), beside)
 
+    def _started(self) -> tuple[Handover, ProcessPool | None]:
+        """Give the file for plans and the processes, which are started once; None where none can be had."""
+        if self._handover is None:
+            self._handover = Handover(self._folder)
+            try:
+                self._pool = ProcessPool(
+                    self._processes,
+                    limits=_LIMITS,
+                    inherits=(self._handover.fd,),
+                    function=_FUNCTION,
+                    emit=self._emit,
+                )
+            except WorkerLost as error:
+                self._emit(Note("warning", f"{error.what}: {error.seen}; threads write instead, which takes longer"))
+        return self._handover, self._pool
 
-@contextmanager
-def shard_crew(
-    outputs: Iterable[Sink], archive_bytes: int, processes: int, folder: Path, emit: Emit
-) -> Iterator[ShardCrew | None]:
-    """Give processes that write shards; None where threads are to write them. Raises MachineError.
-
-    Args:
-        outputs:       formats of what is to be made.
-        archive_bytes: of all archives.
-        processes:     how many may be at work at once.
-        folder:        on whose file system there is room for the plans.
-        emit:          is told where fewer processes can be had.
-    """
-    are_worth = processes > 1 and archive_bytes >= _WORTH_BYTES and any(sink.ABOUT.shards for sink in outputs)
-    if not are_worth:
-        yield None
-        return
-    with closing(Handover(folder)) as handover:
-        try:
-            pool = ProcessPool(processes, limits=_LIMITS, inherits=(handover.fd,), function=_FUNCTION, emit=emit)
-        except WorkerLost as error:
-            emit(Note("warning", f"{error.what}: {error.seen}; threads write instead, which takes longer"))
-            yield None
-            return
-        with pool:
-            yield ShardCrew(pool, handover)
+    def close(self) -> None:
+        """End the processes."""
+        if self._pool is not None:
+            self._pool.close()
+        if self._handover is not None:
+            self._handover.close()
 
 
 class ShardWriter:
