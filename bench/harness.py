@@ -20,14 +20,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from bench.memory_group import MemoryGroup
 
 HOME = Path(__file__).resolve().parents[1]
 SAMPLE_S = 0.05
+Thing = TypeVar("Thing")
 MARGIN_BYTES = 4 << 30
 _EMPTY_BYTES = 1 << 42  # of the file whose holes fill the page cache; it has no blocks
 _CHUNK_BYTES = 4 << 20
@@ -164,5 +166,5 @@ def measure(variant: Variant, folder: Path, group: MemoryGroup | None = None) ->
     return {**json.loads(done.stdout.splitlines()[-1]), **peak.close()}
 
 
-def shuffled(variants: list[Variant], round_number: int) -> list[Variant]:
-    return random.Random(round_number).sample(variants, len(variants))
+def shuffled(things: Sequence[Thing], round_number: int) -> list[Thing]:
+    return random.Random(round_number).sample(things, len(things))

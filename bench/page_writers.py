@@ -32,9 +32,9 @@ _METHOD = """\
 Measured by `python -m bench.writers`: the official writer of each format with its recommended recipe reads the tree of
 an ImageFolder, kilotar reads the archive and takes the SHA-256 of what it writes; both in a mixed order, what they read
 in memory, until the files are durable. Official writers get as many workers as cores where they can have more than one;
-webdataset's and MosaicML's cannot. The limit copies the archive into one file a core, "hashed" with its SHA-256. Ratios
-are of wall times, medians of rounds with their range. FFCV's own writer cannot pass JPEGs through: it decodes and
-encodes them.
+webdataset's and MosaicML's cannot. All variants of one format follow one another. The limit copies the archive into one
+file a core, "hashed" with its SHA-256. Ratios are of wall times, medians of rounds with their range. FFCV's own writer
+cannot pass JPEGs through: it decodes and encodes them.
 """.splitlines()
 _TWO_CORES = """\
 Two cores: processes write the shards. To copy the archive with its SHA-256 is {hashed} times as fast on two cores as on
@@ -67,14 +67,17 @@ def writers() -> Iterator[str]:
 def _row(done: Suite, name: str) -> str:
     wanted, own = _OFFICIAL.get(name, _OTHERS), f"kilotar {name}, {_ONE}"
     has_official = bool(done.of(f"official {name}, {_ONE}"))
-    limit, cores = done.ratio(own, f"limit, {_ONE}", "wall_s"), done.ratio(own, f"kilotar {name}, {_TWO}", "wall_s")
+    limit, cores = (
+        done.ratio(own, f"limit, {name}, {_ONE}", "wall_s"),
+        done.ratio(own, f"kilotar {name}, {_TWO}", "wall_s"),
+    )
     cells = [
         name,
         str(wanted) if has_official else "",
         *_beside(done, name, _ONE, wanted),
         *_beside(done, name, _TWO, wanted),
         f"{limit or ''}{_bound(limit, _LIMIT.get(name))}",
-        str(done.ratio(own, f"limit, hashed, {_ONE}", "wall_s") or ""),
+        str(done.ratio(own, f"limit, hashed, {name}, {_ONE}", "wall_s") or ""),
         f"{cores or ''}{' ' + _verdict(cores, least=_CORES) if cores else ''}",
     ]
     return f"| {' | '.join(cells)} |"

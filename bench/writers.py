@@ -40,19 +40,22 @@ from kilotar.sinks.base import find_sinks
 RESULTS = HOME / "bench" / "writers.jsonl"
 FORMATS = ("webdataset", "mds", "litdata", "parquet", "array-record", "tfds", "lmdb", "ffcv", "recordio")
 OWN_ONLY = ("tfrecord",)  # its official writer is not one program
+LIMITED = ("webdataset", "tfrecord")  # are held against a copy of the archive
 TIMEOUT_S = 600
 ONE, TWO = "one core", "two cores"
 
 
-def variants(cores: int) -> list[Harnessed]:
-    where = ONE if cores == 1 else TWO
-    own = [Harnessed(f"kilotar {name}, {where}", "own", {"name": name, "cores": cores}) for name in FORMATS + OWN_ONLY]
-    official = [Harnessed(f"official {name}, {where}", "official", {"name": name, "cores": cores}) for name in FORMATS]
-    limits = [
-        Harnessed(f"limit, {where}", "limit", {"name": "", "cores": cores}),
-        Harnessed(f"limit, hashed, {where}", "limit, hashed", {"name": "", "cores": cores}),
-    ]
-    return own + official + limits
+def variants(name: str) -> list[Harnessed]:
+    """Give what is measured of a format, one after another: others on the machine come and go by minutes."""
+    found = []
+    for cores, where in ((1, ONE), (2, TWO)):
+        args: dict[str, object] = {"name": name, "cores": cores}
+        found.append(Harnessed(f"kilotar {name}, {where}", "own", args))
+        if name not in OWN_ONLY:
+            found.append(Harnessed(f"official {name}, {where}", "official", args))
+        for limit in ("limit", "limit, hashed") if name in LIMITED else ():
+            found.append(Harnessed(f"{limit}, {name}, {where}", limit, args))
+    return found
 
 
 def main() -> None:
@@ -72,9 +75,8 @@ def main() -> None:
         bench = Bench(Ground(given.work, 0.0), record, source, source, None, given.rounds)
         known = bench.known(source)
         for number in range(given.rounds):
-            for variant in shuffled([*variants(1), *variants(2)], number):
-                name = variant.args["name"]
-                if name not in without and (not only or name in only or variant.job.startswith("limit")):
+            for name in shuffled(sorted((only or {*FORMATS, *OWN_ONLY}) - without), number):
+                for variant in shuffled(variants(name), number):
                     bench.ground.fill_memory()
                     readers = given.mxnet if name == "recordio" and given.mxnet else given.readers
                     _measure(variant, number, source, known, readers, bench.ground, record)
