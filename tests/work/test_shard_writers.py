@@ -66,7 +66,15 @@ def check(root: Path) -> None:
 
 
 def children() -> list[psutil.Process]:
-    return psutil.Process().children()
+    """Give the workers of this process; fixtures of other tests may have children too."""
+    return [process for process in psutil.Process().children() if _is_worker(process)]
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    try:
+        return any(word.endswith("exec/worker.py") for word in process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
 
 
 @pytest.mark.parametrize("name", FORMATS)
