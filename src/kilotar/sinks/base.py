@@ -283,12 +283,8 @@ _DISTRIBUTIONS = {"lance": "pylance"}  # where a package is not called as it is 
 def beside_of(
     sink: ShardSink, shard: Shard, collection: Collection, options: DataclassLike
 ) -> Iterator[tuple[str, Iterable[bytes]]]:
-    """Give path and content of the side files that are of one shard alone.
-
-    A sink that has such has `beside(shard, collection, options)`; its `finish` publishes them too, and is the one that
-    counts: whoever writes shards may write them at the same time.
-    """
-    beside = getattr(sink, "beside", None)
+    """Give path and content of files that are of one shard alone; `finish` publishes them too, and is what counts."""
+    beside = getattr(sink, "beside", None)  # of a sink that has such files
     return beside(shard, collection, options) if beside else iter(())
 
 
