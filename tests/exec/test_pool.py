@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -24,7 +25,7 @@ def batch(*items: str) -> Batch:
 
 @pytest.fixture
 def pool() -> Iterator[ProcessPool]:
-    with ProcessPool(2, limits=QUICK) as pool:
+    with closing(ProcessPool(2, limits=QUICK)) as pool:
         yield pool
 
 
@@ -49,7 +50,7 @@ def test_workers_inherit_the_descriptors_they_are_given_and_no_others(tmp_path: 
     given, kept = (os.open(tmp_path / name, os.O_CREAT | os.O_RDWR) for name in ("given", "kept"))
     os.set_inheritable(kept, True)
     try:
-        with ProcessPool(1, limits=QUICK, inherits=(given,)) as pool:
+        with closing(ProcessPool(1, limits=QUICK, inherits=(given,))) as pool:
             (facts,) = pool.sift(batch("facts")).values
     finally:
         os.close(given)
@@ -67,13 +68,13 @@ def test_workers_give_way_also_those_that_come_later(pool: ProcessPool, tmp_path
 
 @pytest.mark.parametrize("limit", [-1, 1 << 40])
 def test_a_limit_that_is_none_is_not_set(limit: int) -> None:
-    with ProcessPool(1, limits=WorkerLimits(memory_bytes=limit, file_bytes=limit)) as pool:
+    with closing(ProcessPool(1, limits=WorkerLimits(memory_bytes=limit, file_bytes=limit))) as pool:
         (facts,) = pool.sift(batch("facts")).values
     assert facts["limits"] == [limit, limit, 0]
 
 
 def test_a_function_that_there_is_not_fails_with_its_batch_and_not_before() -> None:
-    with ProcessPool(1, limits=QUICK, function="tests.exec.victims:absent") as pool:
+    with closing(ProcessPool(1, limits=QUICK, function="tests.exec.victims:absent")) as pool:
         assert pool.sift(batch("a")) == Sifted(("a",))
 
 
@@ -96,7 +97,7 @@ def test_who_waits_when_the_workers_are_ended_fails(pool: ProcessPool, tmp_path:
 
 def test_no_worker_is_left_and_no_descriptor() -> None:
     before = set(os.listdir("/proc/self/fd"))
-    with ProcessPool(3, limits=QUICK) as pool:
+    with closing(ProcessPool(3, limits=QUICK)) as pool:
         pids = pool.pids
     assert len(pids) == 3 and not any(psutil.pid_exists(pid) for pid in pids)
     assert set(os.listdir("/proc/self/fd")) == before

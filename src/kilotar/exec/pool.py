@@ -11,8 +11,6 @@ from __future__ import annotations
 import dataclasses
 import threading
 from queue import SimpleQueue
-from types import TracebackType
-from typing import Self
 
 from kilotar.errors import WorkerLost
 from kilotar.events import Emit, Note, ignore
@@ -174,14 +172,6 @@ class ProcessPool:
         self.kill()
         for child in tuple(self._children):
             child.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _ended() -> WorkerLost:

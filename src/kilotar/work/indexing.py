@@ -107,10 +107,7 @@ def index_archive(
 def _each(
     spans: tuple[PartSpan, ...], rows_of: Callable[[PartSpan], Rows], threads: int
 ) -> Iterator[tuple[PartSpan, Rows]]:
-    """Read one part after the other while that is fast; after a slow one some in threads, then look again.
-
-    What is in memory is read twice as fast by one thread as by eight, which wait for Python's lock.
-    """
+    """Read one part after the other while that is fast; after a slow one some in threads, then look again."""
     done = 0
     while done < len(spans):
         begin = time.perf_counter()
