@@ -65,8 +65,8 @@ def writes_its_manifest_first() -> None:
         waiting.append((self.root / path, content))
         return Written(path, len(content), hashlib.sha256(content).hexdigest())
 
-    def complete(*facts: object, resumed: bool) -> None:
-        honest(*facts, resumed=resumed)
+    def complete(*facts: object, resumed: bool, sync: bool) -> None:
+        honest(*facts, resumed=resumed, sync=sync)
         for path, content in waiting:
             path.parent.mkdir(parents=True, exist_ok=True)
             files.publish(path, [content])
