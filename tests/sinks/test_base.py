@@ -23,12 +23,14 @@ def test_every_module_of_the_folder_with_an_about_is_found_and_no_other() -> Non
     assert len(find_sinks()) == len(formats) < len(list(folder.glob("*.py")))
 
 
-def test_a_format_is_found_by_its_name() -> None:
+def test_every_format_is_found_by_its_name() -> None:
     assert find_sink("cls-loc").ABOUT.folder == "ILSVRC2015"
+    assert all(find_sink(sink.ABOUT.name) is sink for sink in find_sinks())
 
 
 @pytest.mark.parametrize(
-    ("typed", "meant"), [("imagefolders", "imagefolder"), ("clsloc", "cls-loc"), ("torch-vision", "torchvision")]
+    ("typed", "meant"),
+    [("imagefolders", "imagefolder"), ("clsloc", "cls-loc"), ("torch-vision", "torchvision"), ("cls_loc", "cls-loc")],
 )
 def test_an_unknown_name_is_answered_with_the_near_ones(typed: str, meant: str) -> None:
     with pytest.raises(UsageError, match="there is no format") as refusal:

@@ -15,11 +15,10 @@ from kilotar.model.sample import Box, Split
 from kilotar.model.seams import Collection
 from kilotar.model.table import BoxSource, SampleTable
 from kilotar.sinks.base import as_shards, find_sinks
-from kilotar.sources.box_book import BoxBookBuilder
-from kilotar.sources.boxes import BoxBook
+from kilotar.sources.box_book import BoxBook, BoxBookBuilder
 from kilotar.work.handover import Handover, taken
+from kilotar.work.resized_boxes import ResizedBoxes
 from kilotar.work.sharding import Sharding
-from kilotar.work.spool import ResizedBoxes
 from tests.doubles.collections import make_small
 
 SHARDS = [shards for sink in find_sinks() if (shards := as_shards(sink)) is not None]

@@ -26,7 +26,7 @@ from kilotar.sinks.base import Sink, find_sink, find_sinks, pixels_of
 from kilotar.store.manifest import Manifest
 from kilotar.work import recoding, spooling
 from kilotar.work.demo_swarm import open_demo_swarm
-from kilotar.work.spool import ResizedBoxes
+from kilotar.work.resized_boxes import ResizedBoxes
 from tests.doubles.collections import BoxTable
 from tests.need import need_module
 from tests.work.wishes import Published, prepare, tree_digests

@@ -25,10 +25,10 @@ from kilotar.model.sample import Split
 from kilotar.model.seams import Collection, Shard
 from kilotar.model.table import BoxSource, Part, Rows, SampleTable
 from kilotar.sinks.base import as_shards, find_sink
-from kilotar.sources.boxes import BoxBook
+from kilotar.sources.box_book import BoxBook
 from kilotar.store.files import write_all
+from kilotar.work.resized_boxes import ResizedBoxes
 from kilotar.work.sharding import Sharding
-from kilotar.work.spool import ResizedBoxes
 
 __all__ = ["Handover", "taken"]
 

@@ -28,8 +28,8 @@ from kilotar.work.exported import Export, find_export
 from kilotar.work.file_check import CHUNK_FILES, FileCheck, digest, measure
 from kilotar.work.labels import prove_labels
 from kilotar.work.recoded_proof import RecodedProof
+from kilotar.work.resized_boxes import ResizedBoxes
 from kilotar.work.row_check import RowCheck
-from kilotar.work.spool import ResizedBoxes
 from kilotar.work.spread import spread
 from kilotar.work.truth import EditionTruth, SourceTruth, Truth
 from kilotar.work.verify import Level
