@@ -162,11 +162,11 @@ def test_the_runs_of_a_flat_archive_hold_every_image_once(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-@pytest.mark.parametrize("memory_rate", [0, 10**12])
+@pytest.mark.parametrize("waits", [0, 10**12])
 def test_an_archive_is_indexed_once_and_then_read_from_the_index(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int, memory_rate: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int, waits: int
 ) -> None:
-    monkeypatch.setattr(indexing, "_MEMORY_RATE", memory_rate)  # as if every part were fast, or slow
+    monkeypatch.setattr(indexing, "_WAITS", waits)  # as if every part were slow, or fast
     path = tmp_path / "train.tar"
     wnids = [f"n{number:08d}" for number in range(5)]
     path.write_bytes(tars.tar([(f"{w}.tar".encode(), tars.tar([(f"{w}_7.JPEG".encode(), b"1" * 9)])) for w in wnids]))

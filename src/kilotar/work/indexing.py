@@ -28,7 +28,7 @@ __all__ = ["HEADER_THREADS", "MemberBytes", "index_archive", "index_part", "read
 
 Found = Callable[[Finding], None]
 HEADER_THREADS = 8  # cold, each header is one random read of 4 kB: 8 in flight are 3 times as fast as one
-_MEMORY_RATE = 50e3  # members a second: only headers in memory come faster, and there threads are in each other's way
+_WAITS = 3  # times its CPU that a part takes which comes from a disk; from memory, threads are in each other's way
 _SLOW_PARTS = 64  # that are read in threads before it is tried again whether the next come out of memory
 
 
@@ -110,9 +110,10 @@ def _each(
     """Read one part after the other while that is fast; after a slow one some in threads, then look again."""
     done = 0
     while done < len(spans):
-        begin = time.perf_counter()
+        begin, cpu = time.perf_counter(), time.thread_time()
         rows = rows_of(spans[done])
-        is_fast = threads == 1 or len(rows) >= _MEMORY_RATE * (time.perf_counter() - begin)
+        waits = time.perf_counter() - begin > _WAITS * (time.thread_time() - cpu)  # not a rate: others may be at work
+        is_fast = threads == 1 or not waits
         yield spans[done], rows
         done += 1
         some = spans[done : done if is_fast else done + _SLOW_PARTS]
