@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import tracemalloc
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from random import Random
 
@@ -62,7 +63,8 @@ def test_damage_is_refused_by_name_and_in_bounded_memory(sink: Sink, tmp_path: P
     if set(sink.ABOUT.needs) & set(MAPPED):
         return
     small = make_small(per_class=2, val=3, test=1)
-    lay(sink, small, tmp_path)
+    asked = {field.name: True for field in fields(sink.Options) if field.name == "boxes"}
+    lay(sink, small, tmp_path, sink.Options(**asked))
     refused = 0
     for _ in damages(tmp_path, Random(7), rounds=3):
         tracemalloc.start()
@@ -70,6 +72,8 @@ def test_damage_is_refused_by_name_and_in_bounded_memory(sink: Sink, tmp_path: P
             for row in sink.read(tmp_path, small.collection.edition):
                 if row.read is not None:
                     row.read()
+                if row.boxes is not None:
+                    row.boxes()
         except KilotarError as error:
             refused += 1
             assert error.exit_code in (3, 5, 7, 8), error

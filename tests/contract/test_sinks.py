@@ -16,9 +16,9 @@ from typing import cast
 import pytest
 
 from kilotar.errors import KilotarError, MissingExtra
-from kilotar.model.sample import NO_LABEL, Split
+from kilotar.model.sample import NO_LABEL, Split, key_of
 from kilotar.model.table import SampleTable
-from kilotar.sinks.base import Sink, check_needs, find_sinks, pixels_of
+from kilotar.sinks.base import Sink, check_needs, find_sinks, keep_boxes_of, pixels_of
 from kilotar.store.files import Folder
 from tests.doubles.collections import CLASSES, CMYK, PNG, Small, make_small
 from tests.doubles.folders import PlainFolder, lay, places, seen, shards_of, tree
@@ -99,6 +99,24 @@ def test_without_boxes_it_is_written_and_read_all_the_same(variant: Variant, tmp
     small = make_small().without_boxes()
     lay(sink, small, tmp_path, options)
     assert found(sink, small, tmp_path) == expected(sink, small)
+
+
+@every_variant
+@pytest.mark.parametrize(
+    "chosen", [[synset.wnid for synset in CLASSES], ["n02012849", "n03126707"]], ids=["all", "two"]
+)
+def test_boxes_are_read_back_as_they_are_or_as_the_format_says_that_it_keeps_them(
+    variant: Variant, chosen: list[str], tmp_path: Path
+) -> None:
+    sink, options = variant
+    small = make_small().only(chosen)
+    lay(sink, small, tmp_path, options)
+    keep = keep_boxes_of(sink)
+    for row in sink.read(tmp_path, small.collection.edition):
+        if row.boxes is not None:
+            boxes = small.collection.boxes.of(key_of(row.name))
+            kept = keep(boxes, row.wnid, row.read(), frozenset(chosen)) if keep else boxes
+            assert row.boxes() == kept
 
 
 @every_variant

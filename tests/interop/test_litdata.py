@@ -57,6 +57,7 @@ def test_boxes_come_as_an_array_beside_each_picture(tiny: Tiny, tmp_path: Path) 
         expected = tiny.boxes.get(row.name.removesuffix(".JPEG"), ())
         assert label == row.label and boxes.shape == (len(expected), 4)
         assert boxes.tolist() == [[box.xmin, box.ymin, box.xmax, box.ymax] for box in expected]
+        assert [box.wnid for box in row.boxes()] == [box.wnid for box in expected]
 
 
 def test_its_own_writer_gives_the_same_chunk_of_the_same_files(folder: Path, tiny: Tiny, tmp_path: Path) -> None:

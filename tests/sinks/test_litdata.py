@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -12,11 +14,12 @@ from typing import NamedTuple
 import pytest
 
 from kilotar.errors import LayoutRefused, UsageError
-from kilotar.model.sample import Split
+from kilotar.model.sample import Box, Split, key_of
+from kilotar.model.table import SampleTable
 from kilotar.sinks import litdata
 from kilotar.sinks.litdata import Options
 from kilotar.sinks.offset_shards import offsets
-from tests.doubles.collections import CMYK, PNG, Small, make_small
+from tests.doubles.collections import CMYK, PNG, BoxTable, Small, make_small
 from tests.doubles.folders import lay, tree
 
 
@@ -132,6 +135,47 @@ def test_boxes_are_an_array_of_numpy_where_asked_for_of_none_and_of_thirty(tmp_p
         assert struct.unpack_from("<4I", leaves.boxes) == (2, 2, len(sides), 4)
         assert list(struct.iter_unpack("<4i", leaves.boxes[16:])) == sides
     assert {len(leaves.boxes) for leaves in found} >= {16, 16 + 30 * 16}
+
+
+def test_boxes_are_read_back_with_their_classes(tmp_path: Path) -> None:
+    small = make_small()
+    odd = {0: Box("n02119789", -0, 5, 2, 999_999), 1: Box("x.y-z'_", 7, 8, 7, 1)}
+    book = small.collection.boxes
+    changed = BoxTable({key: (*boxes, odd[at % 2]) for at, (key, boxes) in enumerate(book.boxes.items())})
+    small = replace(small, collection=replace(small.collection, boxes=changed))
+    small = small.with_tables(lambda table: SampleTable(table.split, table.parts, changed))
+    lay(litdata, small, tmp_path / "boxed", Options(boxes=True))
+    rows = list(litdata.read(tmp_path / "boxed", small.collection.edition))
+    assert [row.boxes() for row in rows if row.boxes] == [changed.of(key_of(row.name)) for row in rows]
+    lay(litdata, small, tmp_path / "plain")
+    assert {row.boxes for row in litdata.read(tmp_path / "plain", small.collection.edition)} == {None}
+
+
+@pytest.mark.parametrize(
+    ("file", "spoil", "why"),
+    [
+        ("names.tsv", lambda data, _: re.sub(rb"\t[^\t\n]*\n", b"\n", data), "the classes of 0"),
+        ("names.tsv", lambda data, _: re.sub(rb"\t(n\d+)(( n\d+)*)\n", rb"\t\1 \1\2\n", data), "has the classes of"),
+        ("chunk-0-0.bin", lambda data, at: data[:at] + b"\x03" + data[at + 1 :], "an array of type 3"),
+        ("chunk-0-0.bin", lambda data, at: data[: at + 4] + b"\x01" + data[at + 5 :], "1 axes"),
+        ("chunk-0-0.bin", lambda data, at: data[: at + 8] + b"\xff" * 4 + data[at + 12 :], "4294967295 boxes"),
+        ("chunk-0-0.bin", lambda data, at: data[: at + 12] + b"\x05" + data[at + 13 :], "the last of 5"),
+    ],
+)
+def test_an_array_that_holds_no_boxes_or_none_of_known_class_is_refused_when_it_is_read(
+    file: str, spoil: Callable[[bytes, int], bytes], why: str, tmp_path: Path
+) -> None:
+    small = make_small()
+    lay(litdata, small, tmp_path, Options(boxes=True))
+    first = next(row for row in litdata.read(tmp_path, small.collection.edition) if row.boxes and row.boxes())
+    assert first.at is not None and first.split is Split.TRAIN
+    path = tmp_path / "train" / file
+    path.write_bytes(spoil(path.read_bytes(), first.at.stop + 8))
+    row = next(row for row in litdata.read(tmp_path, small.collection.edition) if row.name == first.name)
+    assert row.boxes is not None
+    with pytest.raises(LayoutRefused) as refusal:
+        row.boxes()
+    assert why in refusal.value.seen
 
 
 def test_the_order_is_mixed_unless_asked_otherwise_complaint_46(tmp_path: Path) -> None:

@@ -11,11 +11,11 @@ from typing import NamedTuple
 import pytest
 
 from kilotar.errors import LayoutRefused, UsageError
-from kilotar.model.sample import Split
+from kilotar.model.sample import Box, Split, key_of
 from kilotar.model.table import Part, RowsBuilder, SampleTable
 from kilotar.sinks import recordio
 from kilotar.sinks.recordio import Options
-from tests.doubles.collections import CMYK, PNG, Small, make_small
+from tests.doubles.collections import CMYK, PNG, BoxTable, Small, jpeg_head, make_small
 from tests.doubles.folders import PlainFolder, lay, shards_of, tree
 from tests.doubles.images import jpeg, png
 
@@ -190,6 +190,100 @@ def test_a_box_of_a_class_that_was_not_chosen_and_an_image_without_size_get_clas
     assert {record.labels for record in written(tmp_path / "fewer", fewer, "test", Options(boxes=True))} == {
         (4, 5, 100, 100, -1, 0, 0, 0, 0)
     }
+
+
+def image(width: int, height: int) -> bytes:
+    """Give a JPEG without a picture, which may be large."""
+    return b"\xff\xd8" + jpeg_head(width, height) + b"\xff\xd9"
+
+
+def boxed(small: Small, boxes: dict[str, tuple[Box, ...]]) -> Small:
+    """Give the collection with these boxes by key, and no others."""
+    book = BoxTable(boxes)
+    changed = replace(small, collection=replace(small.collection, boxes=book))
+    return changed.with_tables(lambda table: SampleTable(table.split, table.parts, book))
+
+
+def read_boxes(folder: Path, small: Small) -> dict[str, tuple[Box, ...]]:
+    rows = recordio.read(folder, small.collection.edition)
+    return {key_of(row.name): row.boxes() for row in rows if row.boxes is not None}
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(20_000, 19_997), (65_535, 333), (1, 16_384), (500, 375), (19_991, 10_007)]
+)
+def test_every_pixel_of_a_side_comes_back_as_it_was(width: int, height: int, tmp_path: Path) -> None:
+    small = make_small(per_class=2, val=1, test=1)
+    small = sized(small, dict.fromkeys(small.images, image(width, height)))
+    sides = [(n % (width + 1), n % (height + 1)) for n in range(max(width, height) + 1)]
+    wnid = small.collection.classes[3]
+    every = tuple(Box(wnid, x, y, width - x, height - y) for x, y in sides)
+    small = boxed(small, {sample.key: every if at == 5 else () for at, (sample, _) in enumerate(small.samples())})
+    lay(recordio, small, tmp_path, Options(boxes=True))
+    found = read_boxes(tmp_path, small)
+    assert sorted(found.values()) == [()] * (len(found) - 1) + [every] and len(found) == 12
+
+
+def test_what_reaches_beyond_the_edge_ends_there_and_boxes_of_no_class_of_the_output_are_gone(tmp_path: Path) -> None:
+    small = make_small()
+    small = sized(small, dict.fromkeys(small.images, image(40, 30)))
+    own, other, *_ = small.collection.classes
+    boxes = (
+        Box(own, 38, 2, 45, 30),
+        Box("n09999999", 1, 2, 3, 4),
+        Box(other, 5, 6, 40, 31),
+        Box(own, 999_999, 6, 3, 2),  # begins beyond it, corners swapped
+    )
+    small = boxed(small, {sample.key: boxes for sample, _ in small.samples()})
+    lay(recordio, small, tmp_path, Options(boxes=True))
+    kept = (Box(own, 38, 2, 40, 30), Box(other, 5, 6, 40, 30), Box(own, 999_999, 6, 3, 2))
+    assert set(read_boxes(tmp_path, small).values()) == {kept}
+    assert recordio.keep_boxes(boxes, own, image(40, 30), small.collection.classes) == kept
+    assert recordio.keep_boxes(boxes, own, b"no image", small.collection.classes) == ()
+    lay(recordio, small.unreadable(), tmp_path / "sizeless", Options(boxes=True))
+    assert set(read_boxes(tmp_path / "sizeless", small).values()) == {()}
+
+
+def test_the_class_of_a_box_may_be_that_of_images_of_another_file_or_of_none(tmp_path: Path) -> None:
+    small = make_small(val=0, test=0)
+    small = sized(small, dict.fromkeys(small.images, image(40, 30)))
+    first, _, third, fourth, last = small.collection.classes
+    box = Box(third, 1, 2, 3, 4)
+    small = boxed(small, {sample.key: (box,) for sample, _ in small.samples()})
+    lay(recordio, small, tmp_path / "several", Options(boxes=True, shards=5))
+    assert set(read_boxes(tmp_path / "several", small).values()) == {(box,)}
+    few = small.with_tables(lambda table: table.only(frozenset([first, fourth])))
+    lay(recordio, few, tmp_path / "all", Options(boxes=True))  # all classes, of three of which no image is there
+    assert set(read_boxes(tmp_path / "all", few).values()) == {(box,)}
+    two = few.with_tables(lambda table: table.only(frozenset([first])))
+    two = replace(
+        two, collection=replace(two.collection, classes=(first, third, last))
+    )  # 1 is not the edition's second
+    lay(recordio, two, tmp_path / "two", Options(boxes=True))
+    with pytest.raises(LayoutRefused) as refusal:
+        read_boxes(tmp_path / "two", two)
+    assert "class 1, of which there is no image" in refusal.value.seen
+
+
+@pytest.mark.parametrize(
+    ("at", "labels"),
+    [(0, (2.0,)), (1, (6.0,)), (2, (float("nan"),)), (4, (77.0,)), (4, (0.5,)), (5, (float("inf"),)), (-5, (1 << 20,))],
+)
+def test_labels_that_are_none_of_boxes_are_refused_when_they_are_read(
+    at: int, labels: tuple[float, ...], tmp_path: Path
+) -> None:
+    small = make_small()
+    small = boxed(small, {sample.key: (Box(sample.wnid, 1, 2, 3, 4),) for sample, _ in small.samples() if sample.wnid})
+    lay(recordio, small, tmp_path, Options(boxes=True))
+    path = tmp_path / "train.rec"
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<I" if at < 0 else "<f", data, 8 if at < 0 else 32 + 4 * at, *labels)
+    path.write_bytes(data)
+    first, *rest = (row for row in recordio.read(tmp_path, small.collection.edition) if row.split is Split.TRAIN)
+    assert first.boxes is not None and all(row.boxes and row.boxes() for row in rest)
+    with pytest.raises(LayoutRefused, match=r"train\.rec") as refusal:
+        first.boxes()
+    assert ("more than their record" in refusal.value.seen) == (at < 0)
 
 
 def test_where_no_boxes_are_given_labels_are_classes_all_the_same(tmp_path: Path) -> None:

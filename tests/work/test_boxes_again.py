@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import tarfile
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ import pytest
 import kilotar
 from kilotar.editions.load import load_edition
 from kilotar.editions.tiny import Tiny, make_tiny
+from kilotar.editions.tiny_boxes import write_xml
 from kilotar.errors import LayoutRefused
 from kilotar.model.pixels import PixelWish
 from kilotar.model.report import Report
@@ -26,12 +30,18 @@ from tests.doubles.detections import make_detections
 from tests.need import need_module
 from tests.work.wishes import ALL, prepare, tree_digests
 
-HOLDERS = ("webdataset", "parquet", "lance", "mds", "hdf5", "lmdb")
+HOLDERS = ("webdataset", "parquet", "lance", "mds", "hdf5", "lmdb", "litdata", "recordio")
+ASKED = ("litdata", "recordio")  # whose readers give something else where there are boxes
 
 
 def need(name: str) -> None:
     for package in find_sink(name).ABOUT.needs:
         need_module(package)
+
+
+def wished(*names: str) -> dict[str, object]:
+    """Give the keywords that make formats hold boxes."""
+    return {"boxes": True, "options": tuple((name, "boxes", "yes") for name in ASKED if name in names)}
 
 
 def convert(root: Path, source: Path, tiny: Tiny, *formats: str, **more: object) -> Report:
@@ -70,7 +80,7 @@ def first(tiny: Tiny, tmp_path: Path) -> Path:
 @pytest.mark.parametrize("name", HOLDERS)
 def test_every_format_that_has_boxes_gives_them_back(name: str, root: Path, tiny: Tiny) -> None:
     need(name)
-    prepare(root, tiny, formats=(name,), splits=ALL, boxes=True)
+    prepare(root, tiny, formats=(name,), splits=ALL, **wished(name))
     assert held(root / name, name, tiny) == truth(tiny)
     prepare(root / "plain", tiny, formats=(name,))
     rows = find_sink(name).read(root / "plain" / name, load_edition(str(tiny.toml)))
@@ -87,7 +97,7 @@ def test_tfrecord_gives_back_the_boxes_of_the_images_own_class(root: Path, tiny:
 @pytest.mark.parametrize("name", [*HOLDERS, "tfrecord"])
 def test_boxes_go_along_into_another_format_unasked(name: str, root: Path, tiny: Tiny, tmp_path: Path) -> None:
     need(name)
-    prepare(tmp_path / "first", tiny, formats=(name, "webdataset"), boxes=True)
+    prepare(tmp_path / "first", tiny, formats=(name, "webdataset"), **wished(name))
     straight = own((tmp_path / "first" / "webdataset").rename(tmp_path / "straight"))
     export = (tmp_path / "first" / name if name != "webdataset" else tmp_path / "straight").rename(tmp_path / "export")
     if name == "webdataset":
@@ -208,17 +218,75 @@ def test_boxes_that_do_not_fit_are_none(wnids: list[str], sides: list[list[int]]
         boxes_of(wnids, sides)
 
 
-@pytest.mark.parametrize("name", HOLDERS)
+@pytest.mark.parametrize("name", [*HOLDERS, "tfrecord"])
 def test_the_boxes_of_an_export_are_proved_against_the_archives(name: str, root: Path, tiny: Tiny) -> None:
     need(name)
-    prepare(root, tiny, formats=(name,), splits=ALL, boxes=True)
+    prepare(root, tiny, formats=(name,), splits=ALL, **wished(name))
     report = kilotar.verify(root / name)
     boxes = sum(map(len, truth(tiny).values()))
     assert not report.findings
-    assert [(f.subject, f.checked, f.wrong, f.by) for f in report.proofs][2:] == [("boxes", boxes, 0, "boxes")]
+    by = "boxes-kept" if name in ("recordio", "tfrecord") else "boxes"
+    assert [(f.subject, f.checked, f.wrong, f.by) for f in report.proofs][2:] == [("boxes", boxes, 0, by)]
 
 
-@pytest.mark.parametrize("name", ["tfrecord", "litdata"])
+@pytest.mark.parametrize("name", ["recordio", "litdata"])
+def test_a_side_that_is_another_one_in_a_record_or_chunk_is_told(name: str, root: Path, tiny: Tiny) -> None:
+    prepare(root, tiny, formats=(name,), **wished(name))
+    row = next(row for row in find_sink(name).read(root / name, tiny.edition) if row.boxes is not None and row.boxes())
+    assert row.read is not None and row.split == "train"
+    path = root / name / ("train.rec" if name == "recordio" else "train/chunk-0-0.bin")
+    data = bytearray(path.read_bytes())
+    image = data.index(row.read())
+    data[image - 1 if name == "recordio" else image + len(row.read()) + 8 + 16] ^= 1  # last ymax, or first xmin
+    path.write_bytes(data)
+    report = kilotar.verify(root / name)
+    assert [f.where.partition(": ")[2] for f in report.problems if f.kind == "box"] == [row.name]
+    assert [(f.subject, f.wrong) for f in report.proofs][1:] == [("images", 0), ("boxes", 1)]
+
+
+def test_the_class_of_a_box_is_proved_where_it_stands_in_a_list(root: Path, tiny: Tiny) -> None:
+    prepare(root, tiny, formats=("litdata",), **wished("litdata"))
+    path = root / "litdata" / "train" / "names.tsv"
+    lines = [line.split("\t") for line in path.read_text().splitlines()]
+    changed = next(line for line in lines if line[2])
+    changed[2] = changed[2][:-1] + "x"
+    path.write_text("".join("\t".join(line) + "\n" for line in lines))
+    found = [f.where.partition(": ")[2] for f in kilotar.verify(root / "litdata").problems if f.kind == "box"]
+    assert found == [changed[0]]
+
+
+def odd_boxes(tiny: Tiny, boxes: tuple[Box, ...]) -> str:
+    """Have these boxes in the archive for one training image; give its key."""
+    path = next(tiny.folder.glob("*_bbox_train*"))
+    with tarfile.open(path) as tar:
+        files = {member.name: tar.extractfile(member).read() for member in tar if member.isfile()}  # type: ignore[union-attr]
+    name = min(files)
+    files[name] = write_xml(name.partition("/")[0], Path(name).stem, boxes)
+    with tarfile.open(path, "w:gz") as tar:
+        for each, xml in files.items():
+            member = tarfile.TarInfo(each)
+            member.size = len(xml)
+            tar.addfile(member, io.BytesIO(xml))
+    return Path(name).stem
+
+
+@pytest.mark.parametrize(("name", "held_of"), [("recordio", (0, 1, 3)), ("tfrecord", (1, 3)), ("litdata", range(4))])
+def test_what_a_format_has_no_room_for_is_no_finding(
+    name: str, held_of: Sequence[int], root: Path, tmp_path: Path
+) -> None:
+    tiny = make_tiny(tmp_path / "in")
+    own, other, left_out = (synset.wnid for synset in tiny.edition.classes)
+    boxes = (Box(other, 3, 2, 9, 8), Box(own, 1, 2, 30, 90), Box(left_out, 2, 3, 5, 6), Box(own, 3, 4, 24, 16))
+    key = odd_boxes(tiny, boxes)
+    prepare(root, tiny, formats=(name,), classes=(own, other), unverified=True, **wished(name))
+    report = kilotar.verify(root / name)
+    assert not report.problems and [f.subject for f in report.proofs] == ["files", "images", "boxes"]
+    edge = (30, 90) if name == "litdata" else (24, 16)
+    kept = [replace(box, xmax=min(box.xmax, edge[0]), ymax=min(box.ymax, edge[1])) for box in boxes]
+    assert held(root / name, name, tiny)[key] == four(tuple(kept[at] for at in held_of))
+
+
+@pytest.mark.parametrize("name", ASKED)
 def test_where_boxes_cannot_be_compared_it_is_said(name: str, root: Path, tiny: Tiny) -> None:
     prepare(root, tiny, formats=(name,), boxes=True)
     report = kilotar.verify(root / name)

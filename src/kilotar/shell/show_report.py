@@ -125,6 +125,8 @@ _PROOFS = {
     "bytes",
     "recoded": "name, class, label as in the archives of {source}, each once, and bytes of all not written anew",
     "boxes": "class and sides of every box as in the archives of {source}",
+    "boxes-kept": "class and sides of every box that this format has room for as in the archives of {source}, cut at "
+    "the edges of its image",
     "edition": "name, class, label and counts as edition {source} has them; bytes NOT compared (--against ROOT does)",
 }
 

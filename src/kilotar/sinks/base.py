@@ -18,7 +18,7 @@ import difflib
 import importlib
 import importlib.util
 import pkgutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -27,11 +27,12 @@ from typing import Any, ClassVar, Protocol, cast
 from kilotar.errors import MissingExtra, UsageError
 from kilotar.model.edition import Edition
 from kilotar.model.pixels import Pixels
-from kilotar.model.sample import Sample, Split
+from kilotar.model.sample import Box, Sample, Split
 from kilotar.model.seams import Annotation, Collection, Item, OutFolder, Row, Shard, Written
 
 __all__ = [
     "BuildSink",
+    "KeepBoxes",
     "NoOptions",
     "ShardOptions",
     "ShardSink",
@@ -43,6 +44,7 @@ __all__ = [
     "check_needs",
     "find_sink",
     "find_sinks",
+    "keep_boxes_of",
     "parse_options",
     "pixels_of",
     "side_bytes_of",
@@ -214,6 +216,15 @@ def pixels_of(sink: Sink | ShardSink, options: object) -> Pixels:
     """
     own = getattr(sink, "pixels", None)
     return cast(Pixels, own(options)) if own is not None else Pixels()
+
+
+KeepBoxes = Callable[[tuple[Box, ...], str, bytes, Container[str]], tuple[Box, ...]]
+"""Gives what can be read back of an image's boxes, by its wnid, its bytes and the classes of the output."""
+
+
+def keep_boxes_of(sink: Sink | ShardSink) -> KeepBoxes | None:
+    """Give a format's function `keep_boxes`; None where all boxes are read back as they are."""
+    return cast(KeepBoxes | None, getattr(sink, "keep_boxes", None))
 
 
 def side_bytes_of(sink: Sink | ShardSink, options: object) -> int:

@@ -4,12 +4,13 @@
 
     train/index.json        what the reader asks for first
     train/chunk-0-0.bin     offsets, then samples: (image, label), as LitData's own benchmark of ImageNet has them
-    train/names.tsv         name and wnid of each sample, line by line; the reader does not look at it
+    train/names.tsv         name, wnid, and of boxes their wnids, line by line; the reader does not look at it
     val/... test/...
 
 Rules guarded: bytes of images as published (22 are CMYK and one is a PNG; LitData's decoder gives RGB of all of them);
 label -1 for test; what LitData stamps with the time, so that caches of an older output are dropped, is made from the
-digests of the chunks. Chunks hold 64 MB in the mean, not at most.
+digests of the chunks; boxes are read back whole, their sides from the array and their classes, for which it has no
+room, from the list of names. Chunks hold 64 MB in the mean, not at most.
 Source: Lightning-AI/litData src/litdata/streaming/{writer,serializers,item_loader}.py, benchmarks/litdata.
 """
 
@@ -25,13 +26,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from kilotar.model.edition import Edition
-from kilotar.model.sample import Sample, Split
+from kilotar.model.sample import Box, Extent, Sample, Split
 from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, ShardFact, Written
 from kilotar.sinks import offset_shards
 from kilotar.sinks.base import ShardOptions, SinkAbout
 from kilotar.sinks.numbering import wished
-from kilotar.sinks.offset_shards import dump, offsets, publish_indexes, read_at, walk_samples
-from kilotar.sinks.reading import FileRows
+from kilotar.sinks.offset_shards import NAMES, BoxesBy, dump, offsets, publish_indexes, read_at, walk_samples
+from kilotar.sinks.reading import FileRows, boxes_of, read_extent, refusing
 
 ABOUT = SinkAbout(
     name="litdata",
@@ -41,9 +42,12 @@ ABOUT = SinkAbout(
     snippet='litdata.StreamingDataset("{folder}/train", shuffle=True)',
     side_bytes=40,
     shards=True,
+    version=2,
 )
 _CHUNK_BYTES = 64_000_000  # of "64MB", the usual chunk_bytes of `litdata.optimize`
 _INT = struct.Struct("<q")
+_ARRAY = struct.Struct("<4I")  # before the values of an array: type, axes, their lengths
+_FOUR = struct.Struct("<4i")
 _INT32, _DIMENSIONS, _SIDES = 2, 2, 4  # LitData's number of the type; of the axes; xmin, ymin, xmax, ymax
 _LEAVES = ("jpeg", "int")
 _BOX_LEAVES = (*_LEAVES, "numpy")
@@ -96,12 +100,12 @@ def _boxes(sample: Sample, options: Options) -> bytes:
     if not options.boxes:
         return b""
     sides = [side for box in sample.boxes for side in (box.xmin, box.ymin, box.xmax, box.ymax)]
-    return struct.pack(f"<4I{len(sides)}i", _INT32, _DIMENSIONS, len(sample.boxes), _SIDES, *sides)
+    return _ARRAY.pack(_INT32, _DIMENSIONS, len(sample.boxes), _SIDES) + struct.pack(f"<{len(sides)}i", *sides)
 
 
 def finish(collection: Collection, out: OutFolder, options: Options) -> tuple[Written, ...]:
     """Write the index and the list of names of each split."""
-    return publish_indexes(collection, out, partial(_index, options=options))
+    return publish_indexes(collection, out, partial(_index, options=options), box_wnids=options.boxes)
 
 
 def _index(facts: Sequence[ShardFact], options: Options) -> Iterator[bytes]:
@@ -147,12 +151,27 @@ def _shards_of(index: Any) -> Iterator[tuple[Any, Any, Any]]:
     return ((chunk["filename"], chunk["chunk_size"], leaves) for chunk in index["chunks"])
 
 
-def _read_shard(path: Path, file: BinaryIO, count: int, leaves: Any) -> Iterator[tuple[int, tuple[int, int], None]]:
-    """Give label and extent of the image of every sample; its boxes have no classes, so they are none of ours."""
+def _read_shard(
+    path: Path, file: BinaryIO, count: int, leaves: Any
+) -> Iterator[tuple[int, tuple[int, int], BoxesBy | None]]:
+    """Give label, extent of the image and boxes of every sample."""
     for start, stop in walk_samples(path, file, count):
         at = start + 4 * len(leaves)
         lengths = struct.unpack(f"<{len(leaves)}I", read_at(path, file, start, at - start))
         if at + sum(lengths) != stop or lengths[1] != _INT.size:
             raise ValueError(f"a sample of {path.name} does not fill its place")
         (label,) = _INT.unpack(read_at(path, file, at + lengths[0], _INT.size))
-        yield label, (at, lengths[0]), None
+        array = Extent(str(path), stop - lengths[2], lengths[2]) if len(lengths) > 2 else None
+        yield label, (at, lengths[0]), partial(_read_boxes, array) if array is not None else None
+
+
+def _read_boxes(array: Extent, wnids: str) -> tuple[Box, ...]:
+    """Give boxes by their array and their classes, which are divided by blanks. Raises LayoutRefused, MachineError."""
+    data, classes = read_extent(array)(), wnids.split()
+    with refusing(Path(array.archive)):
+        *kind, count, sides = _ARRAY.unpack_from(data)
+        if (*kind, sides) != (_INT32, _DIMENSIONS, _SIDES):
+            raise ValueError(f"an array of type {kind[0]} with {kind[1]} axes, the last of {sides}, holds no boxes")
+        if len(classes) != count:
+            raise ValueError(f"{count} boxes, and {NAMES} has the classes of {len(classes)}")
+        return boxes_of(classes, _FOUR.iter_unpack(data[_ARRAY.size :]))

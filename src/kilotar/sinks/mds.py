@@ -35,8 +35,8 @@ from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, ShardFa
 from kilotar.sinks import offset_shards
 from kilotar.sinks.base import ShardOptions, SinkAbout
 from kilotar.sinks.numbering import first_of, wished
-from kilotar.sinks.offset_shards import dump, offsets, publish_indexes, read_at, walk_samples
-from kilotar.sinks.reading import BoxReader, FileRows, boxes_of, read_extent, refusing
+from kilotar.sinks.offset_shards import BoxesBy, dump, offsets, publish_indexes, read_at, walk_samples
+from kilotar.sinks.reading import FileRows, boxes_of, read_extent, refusing
 
 ABOUT = SinkAbout(
     name="mds",
@@ -154,7 +154,7 @@ def _shards_of(index: Any) -> Iterator[tuple[Any, Any, Any]]:
 
 def _read_shard(
     path: Path, file: BinaryIO, count: int, shard: Any
-) -> Iterator[tuple[int, tuple[int, int], BoxReader | None]]:
+) -> Iterator[tuple[int, tuple[int, int], BoxesBy | None]]:
     """Give label, extent of the image and boxes of every sample."""
     if shard["compression"]:
         raise LayoutRefused(f"{path.name} is compressed", seen=str(shard["compression"]))
@@ -167,7 +167,7 @@ def _read_shard(
         yield label, places["x"], boxes
 
 
-def _read_boxes(path: Path, wnids: tuple[int, int], sides: tuple[int, int]) -> tuple[Box, ...]:
+def _read_boxes(path: Path, wnids: tuple[int, int], sides: tuple[int, int], _: str) -> tuple[Box, ...]:
     found = [read_extent(Extent(str(path), *place))() for place in (wnids, sides)]
     with refusing(path):
         return boxes_of(*map(json.loads, found))

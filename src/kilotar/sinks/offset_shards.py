@@ -21,13 +21,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from kilotar.errors import LayoutRefused, UsageError
-from kilotar.model.sample import Split
+from kilotar.model.sample import Box, Sample, Split
 from kilotar.model.seams import Collection, OutFolder, Row, ShardFact, Written
-from kilotar.sinks.reading import BoxReader, FileRows, plain_name, read_json, refusing, row_at
+from kilotar.sinks.reading import FileRows, plain_name, read_json, refusing, row_at
 from kilotar.sinks.rows import text
 
 __all__ = [
     "NAMES",
+    "BoxesBy",
     "dump",
     "facts_of",
     "names",
@@ -42,7 +43,10 @@ NAMES = "names.tsv"
 _MOST_BYTES = (1 << 32) - 1
 
 ShardsOf = Callable[[Any], Iterable[tuple[Any, Any, Any]]]
-ReadShard = Callable[[Path, BinaryIO, int, Any], Iterator[tuple[int, tuple[int, int], BoxReader | None]]]
+BoxesBy = Callable[[str], tuple[Box, ...]]
+"""Gives the boxes of an image, by what the list of names says behind its wnid; "" where it says nothing."""
+
+ReadShard = Callable[[Path, BinaryIO, int, Any], Iterator[tuple[int, tuple[int, int], BoxesBy | None]]]
 
 
 def offsets(sizes: Sequence[int], config: bytes = b"") -> bytes:
@@ -61,10 +65,18 @@ def offsets(sizes: Sequence[int], config: bytes = b"") -> bytes:
     return struct.pack(f"<{len(ends) + 1}I", len(sizes), *ends) + config
 
 
-def names(collection: Collection, facts: Iterable[ShardFact]) -> Iterator[bytes]:
-    """Give the published name and the wnid of every sample as lines, in the order of the shards."""
+def names(collection: Collection, facts: Iterable[ShardFact], *, box_wnids: bool = False) -> Iterator[bytes]:
+    """Give the published name and the wnid of every sample as lines, in the order of the shards.
+
+    Args:
+        box_wnids: have the classes of its boxes in a third column.
+    """
     samples = (sample for fact in facts for sample in collection.samples(fact.shard))
-    return text(f"{sample.name}\t{sample.wnid}\n" for sample in samples)
+    return text(f"{sample.name}\t{sample.wnid}{_box_wnids(sample) if box_wnids else ''}\n" for sample in samples)
+
+
+def _box_wnids(sample: Sample) -> str:
+    return "\t" + " ".join(box.wnid for box in sample.boxes)
 
 
 def facts_of(collection: Collection) -> Iterator[tuple[Split, list[ShardFact]]]:
@@ -74,12 +86,16 @@ def facts_of(collection: Collection) -> Iterator[tuple[Split, list[ShardFact]]]:
 
 
 def publish_indexes(
-    collection: Collection, out: OutFolder, index: Callable[[list[ShardFact]], Iterable[bytes]]
+    collection: Collection,
+    out: OutFolder,
+    index: Callable[[list[ShardFact]], Iterable[bytes]],
+    *,
+    box_wnids: bool = False,
 ) -> tuple[Written, ...]:
-    """Write the list of names and the index of each split."""
+    """Write the list of names, as `names` has it, and the index of each split."""
     written = []
     for split, facts in facts_of(collection):
-        written.append(out.publish(f"{split}/{NAMES}", names(collection, facts)))
+        written.append(out.publish(f"{split}/{NAMES}", names(collection, facts, box_wnids=box_wnids)))
         written.append(out.publish(f"{split}/index.json", index(facts)))
     return tuple(written)
 
@@ -121,15 +137,16 @@ def read_files(folder: Path, shards_of: ShardsOf, read_shard: ReadShard) -> File
 def _rows(
     path: Path,
     split: Split,
-    listed: Callable[[int], Iterator[tuple[str, str]]],
+    listed: Callable[[int], Iterator[tuple[str, str, str]]],
     read_shard: ReadShard,
     count: int,
     facts: Any,
 ) -> Iterator[Row]:
     with refusing(path), path.open("rb") as file:
         samples = read_shard(path, file, count, facts)
-        for (name, wnid), (label, (offset, size_bytes), boxes) in zip(listed(count), samples, strict=True):
-            yield row_at(split, name, wnid, label, path, offset, size_bytes, boxes)
+        for (name, wnid, more), (label, (offset, size_bytes), boxes) in zip(listed(count), samples, strict=True):
+            read = partial(boxes, more) if boxes is not None else None
+            yield row_at(split, name, wnid, label, path, offset, size_bytes, read)
 
 
 class _Names:
@@ -140,13 +157,17 @@ class _Names:
         self._lines: Iterator[str] = iter(())
         self._next = -1
 
-    def take(self, first: int, count: int) -> Iterator[tuple[str, str]]:
-        """Give name and wnid of samples `first` to `first + count`. Raises LayoutRefused, MachineError."""
+    def take(self, first: int, count: int) -> Iterator[tuple[str, str, str]]:
+        """Give name, wnid and what stands behind of samples `first` to `first + count`.
+
+        Raises: LayoutRefused, MachineError.
+        """
         if not 0 <= self._next <= first:
             self._lines, self._next = self._walk(), 0
         for line in islice(self._lines, first - self._next, first - self._next + count):
-            name, wnid = line.removesuffix("\n").split("\t")
-            yield name, wnid
+            name, wnid, *more = line.removesuffix("\n").split("\t")
+            (behind,) = more or ("",)
+            yield name, wnid, behind
 
     def _walk(self) -> Iterator[str]:
         if not self._path.is_file():

@@ -15,7 +15,11 @@ Rules guarded: bytes of images as published, as im2rec --pass-through has them (
 OpenCV decode both); labels are floats from 0, -1 for test; records are numbered through a split in the order of its
 files. With boxes a label is what MXNet's detection iterators want: 4, 5, width, height of the image, then class, xmin,
 ymin, xmax, ymax of each box as fractions; class -1 marks boxes of other classes, of images that tell no size, and the
-one object of an image without boxes.
+one object of an image without boxes. Read back, boxes have the pixels that they had: a fraction in 32 bits is off by
+less than half a pixel of any image of less than 2**23 pixels a side. Two things do not come back: what reached beyond
+the right or lower edge ends there, and boxes of classes that are not in the export, or of images that tell no size, are
+gone. The class of a box is told by the labels of the lists: where these do not tell it, because no image is of that
+class, the boxes of the image are refused.
 Source: apache/mxnet python/mxnet/recordio.py, tools/im2rec.py, python/mxnet/image/detection.py; NVIDIA/DALI
 dali/operators/reader/loader/recordio_loader.h.
 """
@@ -23,21 +27,21 @@ dali/operators/reader/loader/recordio_loader.h.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, TextIO
 
 from kilotar.errors import LayoutRefused
 from kilotar.model.edition import Edition
-from kilotar.model.sample import Box, Sample, Split
+from kilotar.model.sample import NO_LABEL, Box, Sample, Split
 from kilotar.model.seams import Collection, Item, OutFolder, Row, Shard, ShardFact, Written
 from kilotar.parse.image_size import probe_size
 from kilotar.sinks.base import ShardOptions, SinkAbout
 from kilotar.sinks.numbering import first_of, walk_present, wished
-from kilotar.sinks.reading import FileRows, refusing
+from kilotar.sinks.reading import FileRows, boxes_of, refusing
 from kilotar.sinks.recordio_frames import MAGIC, find_starts, frame, framed_bytes, payload
 from kilotar.sinks.rows import rank, text
 
@@ -52,7 +56,11 @@ ABOUT = SinkAbout(
     version=2,
 )
 _HEAD = struct.Struct("<IfQQ")
-_NO_OBJECT = (-1, 0, 0, 0, 0)  # class, sides
+_NO_CLASS = -1
+_NO_OBJECT = (_NO_CLASS, 0, 0, 0, 0)  # class, sides
+_WIDTHS = (4, 5)  # of what stands before the objects, and of an object
+_FLOAT_BYTES = 4
+_IMAGE, _OBJECT = (struct.Struct(f"<{width}f") for width in _WIDTHS)
 _BEGIN = struct.Struct("<4sIIfQQ")  # of a record: its frame, then the header
 OFFICIAL: Callable[[Sample], Any] | None = None  # im2rec shuffles the list of a folder, whose walk no name tells
 
@@ -109,15 +117,22 @@ def _labels(sample: Sample) -> int:
 def _packed(boxes: Sequence[Box], data: bytes, ranks: Mapping[str, int]) -> Iterator[float]:
     """Give the labels of detection."""
     width, height = _size_px(data)
-    yield from (4, 5, width, height)
+    yield from (*_WIDTHS, width, height)
     if not boxes:
         yield from _NO_OBJECT
     for box in boxes:
         if not (width and height):
             yield from _NO_OBJECT
             continue
-        yield ranks.get(box.wnid, -1)
+        yield ranks.get(box.wnid, _NO_CLASS)
         yield from (box.xmin / width, box.ymin / height, min(box.xmax / width, 1), min(box.ymax / height, 1))
+
+
+def keep_boxes(boxes: tuple[Box, ...], wnid: str, data: bytes, classes: Container[str]) -> tuple[Box, ...]:
+    """Give what is read back of the boxes of an image: those of classes of the output, cut at its edges."""
+    width, height = _size_px(data)
+    known = (box for box in boxes if width and height and box.wnid in classes)
+    return tuple(replace(box, xmax=min(box.xmax, width), ymax=min(box.ymax, height)) for box in known)
 
 
 def _size_px(data: bytes) -> tuple[int, int]:
@@ -178,9 +193,10 @@ def read_files(folder: Path, edition: Edition) -> FileRows:
     lists = [(split, name) for split in Split for name in walk_present(folder, partial(_list_path, split))]
     if not lists:
         raise LayoutRefused(f"{folder} holds no records", seen="there is no train.lst, val.lst or test.lst")
+    wnids = cache(partial(_wnids, [folder / name for _, name in lists], edition))
     for split, name in lists:
         stem = name.removesuffix(".lst")
-        yield f"{stem}.rec", _read_file(folder / stem, split)
+        yield f"{stem}.rec", _read_file(folder / stem, split, wnids)
 
 
 def _list_path(split: Split, number: int, count: int) -> str:
@@ -188,7 +204,23 @@ def _list_path(split: Split, number: int, count: int) -> str:
     return path(split, number, count).removesuffix("rec") + "lst"
 
 
-def _read_file(stem: Path, split: Split) -> Iterator[Row]:
+def _wnids(lists: Iterable[Path], edition: Edition) -> dict[float, str]:
+    """Give the class of each label, by the images of all lists: boxes of a file are of classes of others, too.
+
+    A class whose label is that of the edition has all before it in the output, whether or not these have images.
+    """
+    found: dict[float, str] = {}
+    for path in lists:
+        with refusing(path), _lines(path.with_suffix(""), "lst") as listed:
+            for line in listed:
+                _, label, name = line.split("\t")
+                found[float(label)] = name.rpartition("/")[0]
+    known = {float(edition.label_of(synset.wnid)): synset.wnid for synset in edition.classes}
+    last = max((label for label, wnid in found.items() if known.get(label) == wnid), default=NO_LABEL)
+    return {label: wnid for label, wnid in known.items() if label <= last} | found
+
+
+def _read_file(stem: Path, split: Split, wnids: Callable[[], Mapping[float, str]]) -> Iterator[Row]:
     """Give the records of a file; each must begin where the index says, with the number and label of the list."""
     rec = stem.with_name(f"{stem.name}.rec")
     with refusing(rec), _lines(stem, "lst") as listed, _lines(stem, "idx") as indexed, rec.open("rb") as file:
@@ -204,7 +236,8 @@ def _read_file(stem: Path, split: Split) -> Iterator[Row]:
             if magic != MAGIC or not int(number) == key == found or not (flag or value == float(label)):
                 raise ValueError(f"at byte {start} stands no record {number} of label {label}")
             wnid, _, name = name.rpartition("/")
-            yield Row(split, name, wnid, int(float(label)), partial(_read_image, rec, start, stop))
+            boxes = partial(_read_boxes, rec, start, stop, wnids) if flag else None
+            yield Row(split, name, wnid, int(float(label)), partial(_read_image, rec, start, stop), boxes=boxes)
 
 
 def _lines(stem: Path, ending: str) -> TextIO:
@@ -215,4 +248,23 @@ def _read_image(path: Path, start: int, stop: int) -> bytes:
     with refusing(path), path.open("rb") as file:
         file.seek(start)
         whole = payload(file.read(max(stop - start, 0)))
-    return whole[_HEAD.size + 4 * int.from_bytes(whole[:4], "little") :]
+    return whole[_HEAD.size + _FLOAT_BYTES * int.from_bytes(whole[:4], "little") :]
+
+
+def _read_boxes(path: Path, start: int, stop: int, wnids: Callable[[], Mapping[float, str]]) -> tuple[Box, ...]:
+    """Give the boxes of a record whose class is known, in pixels. Raises LayoutRefused, MachineError."""
+    with refusing(path), path.open("rb") as file:
+        file.seek(start)
+        *_, flag, _, _, _ = _BEGIN.unpack(file.read(_BEGIN.size))
+        if _BEGIN.size + _FLOAT_BYTES * flag > stop - start:
+            raise ValueError(f"{flag} labels at byte {start} are more than their record")
+        labels = file.read(_FLOAT_BYTES * flag)
+        header, each, width, height = _IMAGE.unpack_from(labels)
+        if (header, each) != _WIDTHS:
+            raise ValueError(f"the labels at byte {start} begin {header}, {each}: they are not those of boxes")
+        known = [one for one in _OBJECT.iter_unpack(labels[_IMAGE.size :]) if one[0] != _NO_CLASS]
+        if strange := {one[0] for one in known} - wnids().keys():
+            raise ValueError(f"a box at byte {start} is of class {min(strange):g}, of which there is no image")
+        scales = (width, height, width, height)
+        sides = ([round(part * scale) for part, scale in zip(one[1:], scales, strict=True)] for one in known)
+        return boxes_of([wnids()[one[0]] for one in known], sides)

@@ -25,8 +25,8 @@ tools/datasets/imagenet_to_gcs.py, keras-team/keras-cv datasets/imagenet/load.py
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -62,7 +62,6 @@ OFFICIAL = None  # the original shuffles what a folder lists first: another orde
 _NAMES = {Split.TRAIN: ("train", 1024), Split.VAL: ("validation", 128), Split.TEST: ("test", 128)}
 _FILE = re.compile(r"(train|validation|test)-([0-9]{5})-of-([0-9]{5})", re.ASCII)
 _IMAGE = "image/encoded"
-SOME_BOXES = True  # rows give those of the image's own class, cut at its edges
 _MAX_SIDE_PX = (1 << 21) - 1
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
 _Sides = tuple[float, float, float, float]  # the same, as parts of width and height
@@ -142,6 +141,18 @@ def _size(data: bytes) -> tuple[int, int]:
     if size is None or max(size.width_px, size.height_px) > _MAX_SIDE_PX:
         return 0, 0
     return size.width_px, size.height_px
+
+
+def keep_boxes(boxes: tuple[Box, ...], wnid: str, data: bytes, classes: Container[str]) -> tuple[Box, ...]:
+    """Give what is read back of the boxes of an image: those of its own class, cut at its edges, corners in order."""
+    width, height = _size(data)
+    kept = []
+    for box in _own(boxes, wnid):
+        if _scaled(box, width, height):
+            xmin, xmax = sorted(min(x, width) for x in (box.xmin, box.xmax))
+            ymin, ymax = sorted(min(y, height) for y in (box.ymin, box.ymax))
+            kept.append(replace(box, wnid=wnid, xmin=xmin, ymin=ymin, xmax=xmax, ymax=ymax))
+    return tuple(kept)
 
 
 def _own(boxes: Iterable[Box], wnid: str) -> list[Box]:

@@ -21,6 +21,7 @@ from kilotar.events import Emit, Finding, Found, Outcome, RunStarted, ignore
 from kilotar.model.pixels import parse_pixels
 from kilotar.model.report import OutputFact, ProofFact, Report
 from kilotar.model.seams import Row
+from kilotar.sinks.base import keep_boxes_of
 from kilotar.store.manifest import OWN_FILES, OWN_IMAGES, OWN_MANIFEST
 from kilotar.work.box_proof import BoxProof
 from kilotar.work.ending import telling_end
@@ -138,17 +139,15 @@ class _Check:
         by = rows.proved_by if truth.has_bytes else "edition"
         self._proofs.append(ProofFact("images", rows.images, rows.wrong, by, truth.name))
         if boxes is not None and not boxes.has_met:
-            self._without_boxes("nothing reads them back out of this format")
+            self._without_boxes("its files hold none that can be read back")
         elif boxes is not None:
-            self._proofs.append(ProofFact("boxes", boxes.checked, boxes.wrong, "boxes", truth.name))
+            by = "boxes" if keep_boxes_of(self._export.sink) is None else "boxes-kept"
+            self._proofs.append(ProofFact("boxes", boxes.checked, boxes.wrong, by, truth.name))
 
     def _boxes(self, truth: Truth) -> BoxProof | None:
         """Give what proves the boxes of shards; None where there are none, or their archives are not at hand."""
         manifest, sink = self._export.manifest, self._export.sink
         if manifest is None or not manifest.boxes or not sink.ABOUT.shards:
-            return None
-        if getattr(sink, "SOME_BOXES", False):
-            self._without_boxes("this format does not hold all boxes as they are")
             return None
         source = truth.boxes(manifest.boxes)
         if source is None:
@@ -156,7 +155,9 @@ class _Check:
             self._without_boxes(f"the archives that they are of are not at hand: {names}")
             return None
         pixels = parse_pixels(manifest.pixels.done) if manifest.pixels else None
-        return BoxProof(ResizedBoxes(source, pixels.resize) if pixels and pixels.resize else source)
+        resized = ResizedBoxes(source, pixels.resize) if pixels and pixels.resize else source
+        classes = manifest.classes or tuple(synset.wnid for synset in self._export.edition.classes)
+        return BoxProof(resized, keep_boxes_of(sink), frozenset(classes))
 
     def _without_boxes(self, why: str) -> None:
         """Say that boxes were not compared."""
