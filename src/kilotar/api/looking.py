@@ -97,6 +97,8 @@ def status(root: Path | str) -> Status:
 def open(root: Path | str, split: str, *, format_name: str = "", edition: str = "") -> Dataset:
     """Open a split of a prepared root, or of an export that stands anywhere, as a sequence of images read in place.
 
+    Boxes come with them: of a root those of the XML beside its archives, of an export those that it holds.
+
     Args:
         format_name, edition: of an export that does not say it itself.
     Raises: LayoutRefused where neither its archive nor a finished tree is there, or the export is none; UsageError for

@@ -104,6 +104,10 @@ class BoxBookBuilder:
         self._sizes = array("I")
         self._words: dict[str, int] = {}
 
+    def __len__(self) -> int:
+        """Give how many images were added."""
+        return len(self._ends)
+
     def add(self, key: str, boxes: Iterable[Box], size: tuple[int, int] = (0, 0)) -> None:
         for box in boxes:
             self._sides.extend((box.xmin, box.ymin, box.xmax, box.ymax))

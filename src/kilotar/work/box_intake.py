@@ -12,19 +12,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from kilotar.errors import BoxesRefused, LayoutRefused, storage_error
+from kilotar.errors import BoxesRefused, LayoutRefused
 from kilotar.model.edition import Archive, ArchiveRole, Layout
 from kilotar.model.sample import Box, Split, key_of
-from kilotar.model.seams import Annotation, Row, Written
-from kilotar.parse.boxes import BoxLimits, parse_boxes
+from kilotar.model.seams import Row, Written
+from kilotar.parse.boxes import parse_boxes
 from kilotar.parse.image_size import ImageSize, probe_size
 from kilotar.store.piles import Piles
 from kilotar.work.exported import Export
+from kilotar.work.row_boxes import read_xml
 
 __all__ = ["BOXES", "BoxIntake", "write_boxes"]
 
 BOXES = "boxes"
-_LIMITS = BoxLimits()
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -66,30 +66,11 @@ class BoxIntake:
         """
         if row.split not in self._abouts:
             return False
-        xml = self._published(row) or _written(row, data)
+        xml = read_xml(self._export, row, self._listed) or _written(row, data)
         if xml:
             name = f"{key_of(row.name)}.xml"
             self.piles[row.split].add(row.wnid or "all", number, name, xml, hashlib.sha256(xml).digest())
         return bool(xml)
-
-    def _published(self, row: Row) -> bytes:
-        """Give the XML that stands in a tree, b"" where none does. Raises LayoutRefused, MachineError."""
-        sink = self._export.sink
-        if sink.ABOUT.shards:
-            return b""
-        place = sink.place_annotation(Annotation(row.split, row.wnid, key_of(row.name), b""))
-        if not place or (self._listed and place not in self._listed):
-            return b""
-        try:
-            with (self._export.folder / place).open("rb") as file:
-                xml = file.read(_LIMITS.file_bytes + 1)
-        except FileNotFoundError:
-            return b""
-        except OSError as error:
-            raise storage_error(error, f"read {self._export.folder / place}") from error
-        if self._listed and hashlib.sha256(xml).hexdigest() != self._listed[place].sha256:
-            raise LayoutRefused(f"{place} is not what was written")
-        return xml
 
 
 def _written(row: Row, data: bytes) -> bytes:

@@ -76,7 +76,11 @@ class Image:
 
     @property
     def boxes(self) -> tuple[Box, ...]:
-        """The boxes of the XML beside the archives; the first use in a process reads them all (docs/performance.md)."""
+        """The boxes of the XML beside the archives, or of the export that was opened, () where none are known.
+
+        Shards tell class and four sides of a box, and what the page of their format says. The first use in a process
+        reads the boxes of all images (docs/performance.md). Raises ArchiveRefused, LayoutRefused, MachineError.
+        """
         return self._data.boxes_of(self.sample.key)
 
     def read(self) -> bytes:
@@ -111,7 +115,7 @@ class Dataset(Sequence[Image]):
         return self._reader.read(*self.table.locate(index))
 
     def boxes_of(self, key: str) -> tuple[Box, ...]:
-        """Give the boxes of an image; () where none are known. Raises ArchiveRefused, MachineError."""
+        """Give the boxes of an image; () where none are known. Raises ArchiveRefused, LayoutRefused, MachineError."""
         if self._boxes is None and self._has_boxes:
             self._boxes = self._load_boxes()
             self._has_boxes = self._boxes is not None
@@ -195,7 +199,7 @@ class _TreeReader:
 def open_dataset(root: Path | str, split: str, format_name: str = "", edition_word: str = "") -> Dataset:
     """Open a split of a prepared root: its whole archive or, where that is not as it was proved, a finished tree.
 
-    A folder that is no root is opened as an export, in whatever format it is.
+    A folder that is no root is opened as an export, in whatever format it is, with the boxes that it holds.
 
     Args:
         split: "train", "val" or "test".
@@ -222,7 +226,7 @@ def open_dataset(root: Path | str, split: str, format_name: str = "", edition_wo
 
 def _open_export(folder: Path, split: Split, format_name: str, edition: str) -> Dataset:
     table, reader = read_export(folder.absolute(), split, format_name=format_name, edition=edition)
-    return Dataset(folder.absolute(), split, table, reader, lambda: None).said(format_name, edition)
+    return Dataset(folder.absolute(), split, table, reader, reader.boxes).said(format_name, edition)
 
 
 def _open_tree(workspace: Workspace, edition: Edition, split: Split, no_archive: KilotarError) -> Dataset:

@@ -2,6 +2,7 @@
 
 Rules guarded: rows are read once and kept in columns; where an image stands as it is in a file it is one `pread`, and
 elsewhere the format's own reader gives it; files are opened for each image, so that it is safe under fork and spawn.
+Boxes are read when they are first asked for, all at once and into columns; one that cannot be read is a refusal.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ from itertools import islice
 from pathlib import Path
 
 from kilotar.errors import LayoutRefused, storage_error
-from kilotar.model.sample import NO_LABEL, Extent, Split
+from kilotar.model.sample import NO_LABEL, Extent, Split, key_of
 from kilotar.model.seams import Row
-from kilotar.model.table import Part, RowsBuilder, SampleTable
+from kilotar.model.table import BoxSource, Part, RowsBuilder, SampleTable
+from kilotar.sinks.reading import refusing
+from kilotar.sources.box_book import BoxBookBuilder
 from kilotar.work.exported import Export, find_export
+from kilotar.work.row_boxes import boxes_of_row
 
 __all__ = ["ExportReader", "read_export"]
 
@@ -23,9 +27,11 @@ _PART_ROWS = 1000
 
 
 class ExportReader:
-    """Reads the images of an export by part and row."""
+    """Reads the images of a split of an export by part and row, and all its boxes."""
 
-    def __init__(self) -> None:
+    def __init__(self, export: Export, split: Split) -> None:
+        self._export = export
+        self._split = split
         self._reads: dict[str, tuple[Callable[[], bytes] | None, ...]] = {}
 
     def add(self, key: str, rows: tuple[Row, ...]) -> None:
@@ -40,6 +46,19 @@ class ExportReader:
             return _pread(Extent(part.archive, part.rows.offsets[row], part.rows.sizes[row]))
         read = reads[row]
         return read() if read is not None else b""
+
+    def boxes(self) -> BoxSource | None:
+        """Read the boxes of all images; None where the export holds none.
+
+        Raises: LayoutRefused, BoxesRefused, MissingExtra, MachineError.
+        """
+        built = BoxBookBuilder()
+        for file, rows in self._export.rows():
+            with refusing(self._export.folder / file):
+                for row in rows:
+                    if row.split is self._split and (boxes := boxes_of_row(self._export, row)):
+                        built.add(key_of(row.name), boxes)
+        return built.book(lambda again: None) if len(built) else None  # of an image that stands twice the first ones
 
 
 def _pread(at: Extent) -> bytes:
@@ -63,7 +82,7 @@ def read_export(folder: Path, split: Split, *, format_name: str, edition: str) -
         UsageError, EditionRefused, MachineError.
     """
     export = find_export(folder, format_name=format_name, edition=edition)
-    reader = ExportReader()
+    reader = ExportReader(export, split)
     parts: list[Part] = []
     for _, rows in export.rows():
         wanted = (row for row in rows if row.split is split)
