@@ -47,6 +47,7 @@ def test_an_export_goes_to_a_bucket_and_is_verified_there(
     assert made.code == 0 and out in made.out, made.err
     assert again.code == 0 and json.loads(again.out)["outputs"][0]["outcome"] == "kept"
     assert verified.code == 0 and out in verified.out, verified.err
+    assert "images: NOT compared: the export was made of edition tiny" in verified.out
     assert f"webdataset  {out}  complete" in status.out
     assert kt("verify", root).code == 0
 

@@ -443,7 +443,7 @@ def test_an_output_without_its_manifest_is_none(
 
 
 def test_an_address_is_verified_and_nothing_else() -> None:
-    for keywords in ({"repair": True}, {"against": "root"}, {"format_name": "mds"}, {"level": "deep"}):
+    for keywords in ({"repair": True}, {"names": ("mds",)}, {"format_name": "mds"}, {"level": "deep"}):
         with pytest.raises(UsageError):
             kilotar.verify("s3://bucket/x", **keywords)  # type: ignore[arg-type]
 

@@ -40,15 +40,20 @@ def verify(
         level:   "quick", "normal" or "deep".
         repair:  write bad files of a root anew.
         names:   of a root, the outputs that are checked, and not the archives; () for all of it.
-        against: of an export, the root whose archives it is held against; by default the one above it.
+        against: of an export, the root whose archives it is held against; by default the one above its folder.
         format_name, edition: of an export that does not say it itself.
     Raises: LayoutRefused where nothing was prepared; Busy; MachineError; StoreFailed; UsageError for another level,
         or for what is for roots alone.
     """
     where = place(root) if isinstance(root, str) else root
     if not isinstance(where, Path):
-        only = repair or bool(names) or against is not None or bool(format_name)  # an edition may be set for all
-        return _verify_remote(where, level, jobs, on_event, for_folders=only)
+        if repair or names or format_name:
+            raise _for_folders(where)
+        from kilotar.work.verify import parse_level
+        from kilotar.work.verify_remote import verify_remote
+
+        parsed, other = parse_level(level), None if against is None else as_path(against)
+        return verify_remote(where, level=parsed, against=other, edition=edition, jobs=jobs, emit=on_event)
     from kilotar.work import verify as verb
     from kilotar.work.exported import is_root
 
@@ -73,18 +78,14 @@ def _for_roots(where: Path, names: Sequence[str]) -> UsageError:
     )
 
 
-def _verify_remote(remote: Remote, level: str, jobs: int, on_event: OnEvent, *, for_folders: bool) -> Report:
+def _for_folders(remote: Remote) -> UsageError:
     from kilotar.errors import UsageError
-    from kilotar.work.verify import parse_level
-    from kilotar.work.verify_remote import verify_remote
 
-    if for_folders:
-        raise UsageError(
-            "--repair, --name, --against and --format are for folders",
-            seen=f"{remote} is an address",
-            fix="an output is repaired by its root: kilotar verify ROOT --repair",
-        )
-    return verify_remote(remote, level=parse_level(level), jobs=jobs, emit=on_event)
+    return UsageError(
+        "--repair, --name and --format are for folders",
+        seen=f"{remote} is an address",
+        fix="an output is repaired by its root: kilotar verify ROOT --repair",
+    )
 
 
 def status(root: Path | str) -> Status:

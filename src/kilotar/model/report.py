@@ -130,9 +130,10 @@ class ProofFact:
             bytes), "recoded-again" (the same, and those that were written anew were recoded again to the same bytes),
             "recoded-alike" (some of these to the same picture in other bytes, by other releases), "recoded" (of these
             the number alone, where nobody knows what was done) or "edition" (names, classes and counts of the
-            edition; the bytes are not compared); of boxes "boxes" (class, sides and order) or "boxes-kept" (the same
-            of those that the format has room for, cut at the edges of their images).
-        source:  the root of the archives, or the edition.
+            edition; the bytes are not compared) or "unread" (none: they could not be read here); of boxes "boxes"
+            (class, sides and order) or "boxes-kept" (the same of those that the format has room for, cut at the edges
+            of their images).
+        source:  the root of the archives, or the edition; of what is unread, why.
     """
 
     subject: str

@@ -127,13 +127,14 @@ _PROOFS = {
     "boxes": "class and sides of every box as in the archives of {source}",
     "boxes-kept": "class and sides of every box that this format has room for as in the archives of {source}, cut at "
     "the edges of its image",
+    "unread": "NOT compared: {source}",
     "edition": "name, class, label and counts as edition {source} has them; bytes NOT compared (--against ROOT does)",
 }
 
 
 def _proof(fact: ProofFact) -> str:
     if not fact.checked:
-        return f"{one_line(fact.subject)}: {_PROOFS[fact.by]}"
+        return f"{one_line(fact.subject)}: {_PROOFS[fact.by].format(source=one_line(fact.source))}"
     right = f"{count(fact.checked - min(fact.wrong, fact.checked))} of {count(fact.checked)} {one_line(fact.subject)}"
     return f"{right}: {_PROOFS[fact.by].format(source=one_line(fact.source))}"
 

@@ -137,7 +137,7 @@ def read(path: Path, split: Split) -> Iterator[Row]:
     with refusing_library(path):
         is_boxed = {_BOXES, _BOX_SYNSETS} <= set(opened(path))
     boxes = _read_boxes if is_boxed else None
-    return read_rows(path, split, _TARGETS, _IMAGES, lambda images, place: images[place].tobytes(), boxes)
+    yield from read_rows(path, split, _TARGETS, _IMAGES, lambda images, place: images[place].tobytes(), boxes)
 
 
 def _read_boxes(file: Any, place: int) -> tuple[Box, ...]:

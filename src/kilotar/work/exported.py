@@ -10,23 +10,27 @@ import os
 import stat
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kilotar.editions.load import DEFAULT_EDITION, edition_names, load_edition
 from kilotar.errors import KilotarError, LayoutRefused, MissingExtra, storage_error
+from kilotar.events import Finding
 from kilotar.model.edition import Edition
 from kilotar.model.seams import Row, Written
+from kilotar.parse.remote import Remote
 from kilotar.sinks.base import Sink, check_needs, find_sink, find_sinks
 from kilotar.sinks.reading import FileRows
 from kilotar.store.files import file_sha256
 from kilotar.store.manifest import FILES, MANIFEST, OWN_FILES, OWN_MANIFEST, Manifest, read_manifest, walk_files
 from kilotar.store.workspace import STATE, Workspace, describe_folder
+from kilotar.work.bringing import Bringing
 from kilotar.work.labels import edition_sha256
 from kilotar.work.outputs import begun_outputs
 from kilotar.work.settling import edition_source
 
-__all__ = ["Export", "find_export", "is_root"]
+__all__ = ["Export", "find_edition", "find_export", "is_root"]
 
 _SHALLOW = 3  # folders below one another in which formats keep what their readers open first
 
@@ -43,6 +47,8 @@ class Export:
         manifest: what it was when it was made; None for one that somebody else made.
         facts:    where its manifest and the list of its files are, and how the list is called.
         root:     the root whose archives it can be held against, None where none is known.
+        remote:   where it stands if that is no folder of this machine; `folder` is then where its files come to.
+        bringing: brings them.
     """
 
     folder: Path
@@ -52,13 +58,20 @@ class Export:
     manifest: Manifest | None
     facts: tuple[Path, str]
     root: Workspace | None
+    remote: Remote | None = None
+    bringing: Bringing | None = None
+
+    @property
+    def where(self) -> str:
+        """Folder or address, in words."""
+        return str(self.remote or self.folder)
 
     def files(self) -> Iterator[Written]:
         """Give the files of its list; none where it has no manifest. Raises LayoutRefused, MachineError."""
         path = self.facts[0] / self.facts[1]
         try:
             for file in walk_files(self.facts[0], self.manifest, self.facts[1]) if self.manifest else ():
-                if file.path.startswith("/") or {"..", ".", ""} & set(file.path.split("/")):
+                if "\0" in file.path or {"..", ".", ""} & set(file.path.split("/")):
                     raise ValueError(f"a path leads out of the export: {file.path[:80]!r}")
                 yield file
         except ValueError as error:
@@ -75,6 +88,7 @@ class Export:
     def rows(self) -> FileRows:
         """Give its files with their rows; a format whose reader knows no files is one without a name.
 
+        The rows of a file are read while it is `held`.
         Raises: LayoutRefused, ArchiveRefused, MachineError, MissingExtra, also from the rows.
         """
         check_needs(self.sink)
@@ -82,7 +96,13 @@ class Export:
         if read_files is None:
             return iter((("", self.sink.read(self.folder, self.edition)),))
         found: FileRows = read_files(self.folder, self.edition)
-        return found
+        if self.bringing is None:
+            return found
+        return ((file, (replace(row, at=None) for row in rows)) for file, rows in found)  # where they go away again
+
+    def held(self, file: str) -> AbstractContextManager[Finding | None]:
+        """Have a file at hand; give what is wrong with one that had to be brought. Raises StoreFailed, MachineError."""
+        return self.bringing.held(file) if self.bringing is not None else nullcontext()
 
 
 def is_root(folder: Path) -> bool:
@@ -110,7 +130,7 @@ def find_export(folder: Path, *, format_name: str = "", edition: str = "", again
     manifest, facts = read_manifest(folder, OWN_MANIFEST), (folder, OWN_FILES)
     if manifest is None and above is not None:
         manifest, facts = _of_root(folder, above, format_name)
-    word, found = _edition(edition, manifest, root)
+    word, found = find_edition(edition, manifest, root)
     name = manifest and (manifest.format or manifest.output)
     if name and format_name and name != format_name:
         raise LayoutRefused(f"{folder} is not in format {format_name}", seen=f"its manifest says {name}")
@@ -156,8 +176,11 @@ def _of_root(folder: Path, root: Workspace, format_name: str) -> tuple[Manifest 
     return (output.manifest, (output.facts, FILES)) if output else (None, (folder, FILES))
 
 
-def _edition(word: str, manifest: Manifest | None, root: Workspace | None) -> tuple[str, Edition]:
-    """Give the edition of an export and where it is loaded from. Raises LayoutRefused where it is another, or none."""
+def find_edition(word: str, manifest: Manifest | None, root: Workspace | None) -> tuple[str, Edition]:
+    """Give where the edition of an export is loaded from, and the edition.
+
+    Raises: LayoutRefused where it is another than the export's, or none; UsageError, EditionRefused.
+    """
     facts = root.read_facts() if root is not None else None
     if word or facts is None:
         name = word or (manifest.edition if manifest else DEFAULT_EDITION)

@@ -12,7 +12,7 @@ from kilotar.events import Finding
 from kilotar.model.seams import Written
 from kilotar.store.objects import ObjectStore, object_sha256
 
-__all__ = ["CHUNK_OBJECTS", "ObjectCheck", "digest_object", "measure_object"]
+__all__ = ["CHUNK_OBJECTS", "ObjectCheck", "compare_sha256", "digest_object", "measure_object"]
 
 CHUNK_OBJECTS = 8
 Look = Callable[[ObjectStore, Written], Finding | None]
@@ -44,16 +44,17 @@ def measure_object(store: ObjectStore, file: Written) -> Finding | None:
     if found.size_bytes != file.size_bytes:
         kind = "truncated" if found.size_bytes < file.size_bytes else "size"
         return Finding(kind, file.path, f"{found.size_bytes:,} bytes, expected {file.size_bytes:,}")
-    return _compare(found.sha256 or file.sha256, file)
+    return compare_sha256(found.sha256 or file.sha256, file)
 
 
 def digest_object(store: ObjectStore, file: Written) -> Finding | None:
     """Compare length and SHA-256 of an object, which is read, with those in its list. Raises StoreFailed."""
     finding = measure_object(store, file)
-    return finding if finding is not None else _compare(object_sha256(store, file.path), file)
+    return finding if finding is not None else compare_sha256(object_sha256(store, file.path), file)
 
 
-def _compare(sha256: str, file: Written) -> Finding | None:
+def compare_sha256(sha256: str, file: Written) -> Finding | None:
+    """Compare the digest of what was read with that in its list."""
     if sha256 == file.sha256:
         return None
     return Finding("digest", file.path, f"sha256 {sha256[:16]}..., expected {file.sha256[:16]}...")

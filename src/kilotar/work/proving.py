@@ -16,14 +16,23 @@ from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 
-from kilotar.errors import KilotarError, LayoutRefused, MachineError, MissingExtra, TheirError, UsageError
-from kilotar.events import Emit, Finding, Found, Outcome, RunStarted, ignore
+from kilotar.errors import (
+    KilotarError,
+    LayoutRefused,
+    MachineError,
+    MissingExtra,
+    StoreFailed,
+    TheirError,
+    UsageError,
+)
+from kilotar.events import Emit, Finding, Found, Outcome, RunStarted, StepEnded, ignore
 from kilotar.model.pixels import parse_pixels
 from kilotar.model.report import OutputFact, ProofFact, Report
 from kilotar.model.seams import Row
 from kilotar.sinks.base import keep_boxes_of
-from kilotar.store.manifest import OWN_FILES, OWN_IMAGES, OWN_MANIFEST
+from kilotar.store.manifest import OWN_FILES, OWN_IMAGES, OWN_MANIFEST, Manifest
 from kilotar.work.box_proof import BoxProof
+from kilotar.work.bringing import Bringing
 from kilotar.work.ending import telling_end
 from kilotar.work.exported import Export, find_export
 from kilotar.work.file_check import CHUNK_FILES, FileCheck, digest, measure
@@ -35,7 +44,7 @@ from kilotar.work.spread import spread
 from kilotar.work.truth import EditionTruth, SourceTruth, Truth
 from kilotar.work.verify import Level
 
-__all__ = ["verify_export"]
+__all__ = ["ExportCheck", "verify_export"]
 
 _MOST_TOLD = 1000  # findings of one kind; the rest is counted
 _CARRIED = {OWN_FILES, OWN_IMAGES, OWN_MANIFEST}
@@ -72,15 +81,19 @@ def verify_export(
     with telling_end("verify", emit):
         images = export.manifest.images if export.manifest else 0
         emit(RunStarted("verify", str(export.folder), 1, images, 0))
-        check = _Check(export, emit)
+        check = ExportCheck(export, emit)
         check.files(level, jobs or os.cpu_count() or 1)
         if level is not Level.QUICK:
             check.images(jobs or os.cpu_count() or 1)
         return check.report(time.monotonic() - started)
 
 
-class _Check:
-    """Gathers what is found and what is proved."""
+class ExportCheck:
+    """Gathers what is found and what is proved.
+
+    Args:
+        emit: gets every finding at once.
+    """
 
     def __init__(self, export: Export, emit: Emit) -> None:
         self._export = export
@@ -88,7 +101,7 @@ class _Check:
         self._findings: list[Finding] = []
         self._told: Counter[str] = Counter()
         self._proofs: list[ProofFact] = []
-        self._images = 0
+        self._images = self._wrong_files = 0
 
     def found(self, finding: Finding) -> None:
         self._told[finding.kind] += 1
@@ -120,10 +133,30 @@ class _Check:
         if export.sink.ABOUT.shards:
             for path in _strangers(export.folder, ours | _CARRIED):
                 self.found(Finding("extra", path, "not of this export; readers may take it for a shard"))
-        by = "sizes" if level is Level.QUICK else "sha256"
-        self._proofs.append(ProofFact("files", export.manifest.files, wrong, by))
-        if export.manifest.label_table_sha256 != prove_labels(export.edition).table_sha256:
-            self.found(Finding("labels", export.sink.ABOUT.name, f"not those of edition {export.edition.name}"))
+        self._files_proved(export.manifest, wrong, "sizes" if level is Level.QUICK else "sha256")
+
+    def _files_proved(self, manifest: Manifest, wrong: int, by: str) -> None:
+        self._proofs.insert(0, ProofFact("files", manifest.files, wrong, by))
+        if manifest.label_table_sha256 != prove_labels(self._export.edition).table_sha256:
+            self.found(
+                Finding("labels", self._export.sink.ABOUT.name, f"not those of edition {self._export.edition.name}")
+            )
+
+    def brought(self, bringing: Bringing, manifest: Manifest, jobs: int) -> None:
+        """Hold the files of a store against their list, each brought once, and every image meanwhile.
+
+        Raises: StoreFailed, MachineError.
+        """
+        for finding in bringing.begin():
+            self._wrong_file(finding)
+        self.images(jobs)
+        for finding in bringing.check_unread():
+            self._wrong_file(finding)
+        self._files_proved(manifest, self._wrong_files, "sha256")
+
+    def _wrong_file(self, finding: Finding) -> None:
+        self._wrong_files += 1
+        self.found(finding)
 
     def images(self, jobs: int) -> None:
         """Hold every image against the archives, or against what is known without them."""
@@ -133,7 +166,7 @@ class _Check:
             recoded = self._recoded(stack, jobs) if truth.has_bytes else None
             boxes = self._boxes(truth)
             rows = RowCheck(export, truth, recoded, boxes, self.found)
-            walk_files(export, rows.take, self.found)
+            self._walk(rows.take)
             rows.end()
         self._images = rows.images
         by = rows.proved_by if truth.has_bytes else "edition"
@@ -143,6 +176,38 @@ class _Check:
         elif boxes is not None:
             by = "boxes" if keep_boxes_of(self._export.sink) is None else "boxes-kept"
             self._proofs.append(ProofFact("boxes", boxes.checked, boxes.wrong, by, truth.name))
+
+    def _walk(self, take: Callable[[Row, str], None]) -> None:
+        """Give every row to `take`, with its file; what cannot be read is a finding, and the rest goes on.
+
+        Raises: MissingExtra, MachineError, StoreFailed.
+        """
+        export = self._export
+        try:
+            for file, rows in export.rows():
+                with export.held(file) as wrong:
+                    if wrong is not None:
+                        self._wrong_file(wrong)
+                    images = self._take_all(rows, file, take)
+                if export.bringing is not None:
+                    self._emit(StepEnded(f"verify/{file}", Outcome.DONE, images))
+        except (MissingExtra, MachineError, StoreFailed):
+            raise
+        except KilotarError as error:
+            self.found(Finding("unreadable", export.sink.ABOUT.name, str(error)))
+
+    def _take_all(self, rows: Iterator[Row], file: str, take: Callable[[Row, str], None]) -> int:
+        """Give the rows of a file to `take`, and how many there were."""
+        images = 0
+        try:
+            for row in rows:
+                take(row, file)
+                images += 1
+        except (MissingExtra, MachineError):
+            raise
+        except KilotarError as error:
+            self.found(Finding("unreadable", file or self._export.sink.ABOUT.name, str(error)))
+        return images
 
     def _boxes(self, truth: Truth) -> BoxProof | None:
         """Give what proves the boxes of shards; None where there are none, or their archives are not at hand."""
@@ -188,15 +253,15 @@ class _Check:
         for kind, number in self._told.items():
             if number > _MOST_TOLD:
                 self._findings.append(Finding(kind, export.sink.ABOUT.name, f"{number - _MOST_TOLD:,} more of them"))
-        name = export.sink.ABOUT.name
+        name = manifest.output if manifest and export.remote else export.sink.ABOUT.name
         sizes = (manifest.files, manifest.images, manifest.size_bytes) if manifest else (0, self._images, 0)
         carried = export.manifest_sha256() if manifest else ""
         return Report(
             verb="verify",
-            root=str(export.folder),
+            root=export.where,
             edition=export.edition.name,
             outcome=Outcome.DONE,
-            outputs=(OutputFact(name, str(export.folder), Outcome.DONE, *sizes, 0, 0, carried),),
+            outputs=(OutputFact(name, export.where, Outcome.DONE, *sizes, 0, 0, carried),),
             labels=prove_labels(export.edition),
             findings=tuple(sorted(set(self._findings), key=lambda f: (f.where, f.offset, f.kind, f.why))),
             checked=self._images,
@@ -204,26 +269,6 @@ class _Check:
             verified=manifest.verified if manifest else True,
             proofs=tuple(self._proofs),
         )
-
-
-def walk_files(export: Export, take: Callable[[Row, str], None], found: Callable[[Finding], None]) -> None:
-    """Give every row of an export to `take`, with its file; what cannot be read is a finding, and the rest goes on.
-
-    Raises: MissingExtra, MachineError.
-    """
-    try:
-        for file, rows in export.rows():
-            try:
-                for row in rows:
-                    take(row, file)
-            except (MissingExtra, MachineError):
-                raise
-            except KilotarError as error:
-                found(Finding("unreadable", file or export.sink.ABOUT.name, str(error)))
-    except (MissingExtra, MachineError):
-        raise
-    except KilotarError as error:
-        found(Finding("unreadable", export.sink.ABOUT.name, str(error)))
 
 
 def _strangers(folder: Path, ours: set[str]) -> Iterator[str]:

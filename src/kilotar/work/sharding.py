@@ -25,7 +25,7 @@ from kilotar.sinks.base import DataclassLike, ShardSink, as_builder, beside_of
 from kilotar.store.files import publish, publish_built
 from kilotar.work.extents import Extents
 
-__all__ = ["Sharding", "shard_facts"]
+__all__ = ["Sharding", "shard_facts", "shard_path"]
 
 
 _NOWHERE = (1 << 64) - 1
@@ -161,10 +161,10 @@ def _shards(sink: ShardSink, options: DataclassLike, table: SampleTable) -> Iter
     count = sink.count(table.split, sizes, options)
     for number, positions in enumerate(cut(len(rows), count)):
         inside = rows[positions.start : positions.stop]
-        yield Shard(table.split, number, count, _path(sink, options, table.split, number, count), inside)
+        yield Shard(table.split, number, count, shard_path(sink, options, table.split, number, count), inside)
 
 
-def _path(sink: ShardSink, options: DataclassLike, split: Split, number: int, count: int) -> str:
+def shard_path(sink: ShardSink, options: DataclassLike, split: Split, number: int, count: int) -> str:
     """Give where a shard stands; a sink whose layouts name their files differently has `layout_path` beside `path`."""
     of_layout = getattr(sink, "layout_path", None)
     return of_layout(options, split, number, count) if of_layout else sink.path(split, number, count)

@@ -1,0 +1,179 @@
+"""Rules: an output in a store is proved as one on disk is, and becomes any other format, file by file: little room is
+taken meanwhile, each object is read once, and a store that does not answer costs nothing that was done.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import kilotar
+from kilotar.editions.tiny import Tiny
+from kilotar.errors import LayoutRefused, StoreFailed
+from kilotar.model.report import Report
+from kilotar.sinks.base import find_sinks
+from kilotar.store import objects
+from kilotar.store.manifest import OWN_FILES, OWN_MANIFEST
+from kilotar.work import bringing
+from tests.doubles.buckets import Buckets, Fault, Gateway
+from tests.need import need_module
+from tests.work.wishes import ALL, prepare, tree_digests
+
+need_module("obstore")
+
+SHARDS = tuple(sink for sink in find_sinks() if sink.ABOUT.shards)
+FORMAT = "webdataset"
+WORDS: dict[str, Any] = {"formats": (FORMAT,), "options": ((FORMAT, "shards", "5"),), "splits": ALL}
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    quick = timedelta(milliseconds=2)
+    backoff = {"init_backoff": quick, "max_backoff": quick, "base": 2}
+    retries = {"max_retries": 2, "retry_timeout": timedelta(seconds=5), "backoff": backoff}
+    monkeypatch.setattr("kilotar.store.buckets._RETRIES", retries)
+    monkeypatch.setattr(objects, "_WAITS_S", (0.01, 0.01, 0.01))
+
+
+@pytest.fixture
+def gateway(buckets: Buckets) -> Iterator[Gateway]:
+    with buckets.gateway() as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def name(buckets: Buckets) -> str:
+    return buckets.make()
+
+
+@pytest.fixture
+def out(name: str, gateway: Gateway, tiny: Tiny, tmp_path: Path) -> Any:
+    """Give the address of a webdataset of all splits: five shards of train, one of val, one of test."""
+    out = kilotar.place(f"s3://{name}/imagenet", endpoint=gateway.url)
+    prepare(tmp_path / "first", tiny, **WORDS, out=out)
+    gateway.asked.clear()
+    return out
+
+
+def verify(out: Any, tiny: Tiny, **more: Any) -> Report:
+    return kilotar.verify(out, edition=str(tiny.toml), **more)
+
+
+def proofs(report: Report) -> list[tuple[str, int, int, str]]:
+    return [(fact.subject, fact.checked, fact.wrong, fact.by) for fact in report.proofs]
+
+
+def kinds(report: Report) -> set[str]:
+    return {finding.kind for finding in report.problems}
+
+
+def reads(gateway: Gateway) -> list[str]:
+    """Give the objects that were read, as often as they were."""
+    return [target.partition("/imagenet/")[2] for method, target, _ in gateway.asked if method == "GET"]
+
+
+@pytest.mark.parametrize("sink", SHARDS, ids=lambda sink: str(sink.ABOUT.name))
+def test_every_format_is_proved_in_a_store_as_on_disk(sink: Any, root: Path, tiny: Tiny, tmp_path: Path) -> None:
+    for package in sink.ABOUT.needs:
+        need_module(package)
+    out = kilotar.place(f"memory://{tmp_path.name}/imagenet")
+    boxes = sink.ABOUT.name != "npz"
+    prepare(root, tiny, formats=(sink.ABOUT.name,), splits=ALL, boxes=boxes, out=out)
+    prepare(tmp_path / "other", tiny, formats=(sink.ABOUT.name,), splits=ALL, boxes=boxes)
+    there, here = verify(out, tiny), verify((tmp_path / "other" / sink.ABOUT.name).rename(tmp_path / "moved"), tiny)
+    assert (there.problems, there.checked) == ((), 20)
+    assert (proofs(there), there.labels) == (proofs(here), here.labels)
+    against = verify(out, tiny, against=root), verify(tmp_path / "moved", tiny, against=root)
+    assert proofs(against[0]) == proofs(against[1])
+    assert [f for f in against[0].findings if f.is_problem] == []
+
+
+def test_each_object_is_read_once_and_nothing_is_written(
+    out: Any, gateway: Gateway, tiny: Tiny, tmp_path: Path
+) -> None:
+    prepare(tmp_path / "here", tiny, **WORDS)
+    report = verify(out, tiny)
+    assert sorted(reads(gateway)) == sorted(path for path in tree_digests(tmp_path / "here" / FORMAT))
+    assert not {"PUT", "POST", "DELETE"} & gateway.methods().keys()
+    assert proofs(report) == [("files", report.proofs[0].checked, 0, "sha256"), ("images", 20, 0, "edition")]
+
+
+def test_what_is_wrong_is_told_by_file_and_by_image(
+    out: Any, name: str, buckets: Buckets, root: Path, tiny: Tiny, tmp_path: Path
+) -> None:
+    prepare(root, tiny, formats=("lists",), splits=ALL)
+    found = buckets.objects(name)
+    gone, cut, changed, longer = (next(key for key in found if f"train-000{n}.tar" in key) for n in range(4))
+    buckets.remove(name, gone)
+    buckets.put(name, cut, found[cut][: len(found[cut]) // 2])
+    buckets.put(name, changed, found[changed][:700] + b"?" + found[changed][701:])
+    buckets.put(name, longer, found[longer] + bytes(1 << 20))
+
+    report = verify(out, tiny, against=root)
+
+    told = {(finding.kind, finding.where) for finding in report.problems}
+    names = [path.rpartition("/")[2] for path in (gone, cut, changed, longer)]
+    assert {*zip(("missing", "truncated", "digest", "size"), names, strict=True)} <= told
+    assert ("unreadable", names[0]) in told and kinds(report) >= {"bytes", "count"}
+    assert not [where for _, where in told if where.startswith((f"{names[3]}:", "imagenet1k-train-0004"))]
+    assert (proofs(report)[0][2], report.exit_code) == (4, 3)
+
+
+def test_a_side_file_that_is_not_what_was_written_is_told_and_every_shard_is_read_nevertheless(
+    out: Any, name: str, buckets: Buckets, gateway: Gateway, tiny: Tiny
+) -> None:
+    buckets.put(name, "imagenet/_info.json", b"{")
+    (changed,) = (key for key in buckets.objects(name) if "train-0002.tar" in key)
+    buckets.put(name, changed, buckets.objects(name)[changed][::-1])
+
+    report = verify(out, tiny)
+
+    told = {(finding.kind, finding.where) for finding in report.problems}
+    assert {("truncated", "_info.json"), ("digest", changed.partition("/")[2]), ("unreadable", FORMAT)} <= told
+    assert len([path for path in reads(gateway) if path.endswith(".tar")]) == 7
+
+
+def test_images_that_cannot_be_read_here_are_told_and_files_are_proved(out: Any, tiny: Tiny, root: Path) -> None:
+    unknown = kilotar.verify(out)
+    other = kilotar.verify(out, edition="ilsvrc2012")
+    for report in (unknown, other):
+        (files, images) = report.proofs
+        assert (images.checked, images.by, files.wrong, report.exit_code) == (0, "unread", 0, 0)
+        assert "edition" in images.source
+    with pytest.raises(LayoutRefused):
+        kilotar.verify(out, against=root)
+
+
+def test_what_has_no_room_here_is_proved_by_its_files(out: Any, tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill_the_disk(monkeypatch)
+    report = verify(out, tiny)
+    (_, images) = report.proofs
+    assert "no room" in images.source and "TMPDIR" in images.source and report.exit_code == 0
+
+
+def fill_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = os.statvfs_result((4096, 4096, 10, 1, 1, 10, 10, 10, 0, 255))
+    monkeypatch.setattr(bringing.os, "statvfs", lambda path: full)
+
+
+def test_quick_reads_no_shard(out: Any, gateway: Gateway, tiny: Tiny) -> None:
+    assert proofs(verify(out, tiny, level="quick"))[0][3] == "sizes"
+    assert set(reads(gateway)) == {OWN_MANIFEST, OWN_FILES}
+
+
+def test_resized_images_are_recoded_again_out_of_the_archives(root: Path, tiny: Tiny, tmp_path: Path) -> None:
+    out = kilotar.place(f"memory://{tmp_path.name}/imagenet")
+    prepare(root, tiny, **WORDS, pixels=kilotar.PixelWish("max:8"), out=out)
+    report = verify(out, tiny, against=root)
+    assert proofs(report)[1] == ("images", 20, 0, "recoded-again") and not report.problems
+
+
+def test_a_store_that_fails_ends_it(out: Any, gateway: Gateway, tiny: Tiny) -> None:
+    gateway.faults.append(Fault("GET", "train-0003.tar", "403 AccessDenied", times=99))
+    with pytest.raises(StoreFailed):
+        verify(out, tiny)
