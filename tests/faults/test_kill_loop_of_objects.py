@@ -80,3 +80,36 @@ def test_a_run_that_is_killed_in_a_put_is_finished_by_the_next(
     assert there == expected
     assert set(gateway.made().values()) == {1}
     assert list((root / ".kilotar" / "uploads").iterdir()) == []
+
+
+@pytest.mark.parametrize("part", [OWN_MANIFEST, "_info.json", "train-0000.tar", "train-0002.tar", "validation-00.tar"])
+def test_an_export_out_of_a_bucket_that_is_killed_in_a_read_goes_on(
+    tiny: Tiny, tmp_path: Path, buckets: Buckets, gateway: Gateway, expected: dict[str, bytes], part: str
+) -> None:
+    name = buckets.make()
+    for path, content in expected.items():
+        buckets.put(name, f"in/{path}", content)
+    root, again = tmp_path / "root", tmp_path / "again"
+    killer = Killer("GET", part, "lost")
+    gateway.faults.append(killer)
+    killed = begin(*turned(tiny, root, f"s3://{name}/in"), AWS_ENDPOINT_URL=gateway.url)
+    killer.process = killed
+
+    assert finish(killed).code == -signal.SIGKILL
+    for place in (root, again):
+        ended = run(*turned(tiny, place, f"s3://{name}/in"), AWS_ENDPOINT_URL=gateway.url)
+        assert ended.code == 0, ended.err
+
+    assert files_of(root) == files_of(again)
+    assert "mds/train/index.json" in files_of(root)
+    assert not list((root / ".kilotar" / "from").glob("*-files"))
+
+
+def turned(tiny: Tiny, root: Path, origin: str) -> tuple[str | Path, ...]:
+    return ("export", root, "mds", "--from", origin, "--edition", tiny.toml, "-q", "-j", "1")
+
+
+def files_of(root: Path) -> dict[str, bytes]:
+    """Give the files of the output and the archives that were made for it."""
+    found = [*(root / "mds").rglob("*"), *(root / ".kilotar" / "from").rglob("*.tar")]
+    return {str(path.relative_to(root)): path.read_bytes() for path in found if path.is_file()}

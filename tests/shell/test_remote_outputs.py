@@ -113,3 +113,21 @@ def test_a_tree_is_refused_with_the_formats_that_can(kt: Run, tmp_path: Path) ->
     ended = kt("export", prepared(kt, tmp_path), "imagefolder", "--out", "s3://bucket/x")
 
     assert ended.code == 2 and "cannot be written to s3://" in ended.err and "webdataset" in ended.err
+
+
+def test_an_output_in_a_bucket_becomes_another_format(
+    kt: Run, tmp_path: Path, buckets: Buckets, gateway: Gateway
+) -> None:
+    root, out = prepared(kt, tmp_path), f"s3://{buckets.make()}/imagenet"
+    (toml,) = (str(path) for path in tmp_path.rglob("*.toml"))
+    words, edition = ("--endpoint", gateway.url), ("--edition", toml)
+    assert kt("export", root, "webdataset", "--out", out, *words).code == 0
+
+    made = kt("export", str(tmp_path / "new"), "imagefolder", "--from", out, *words, *edition)
+    alone = kt("verify", out, *words, *edition)
+    against = kt("verify", out, *words, "--against", root)
+
+    assert made.code == 0, made.err
+    assert len(list((tmp_path / "new").glob("train/*/*.JPEG"))) == 12
+    assert "images: name, class, label and counts as edition tiny has them" in alone.out, alone.out
+    assert "every byte as in the archives" in against.out and (alone.code, against.code) == (0, 0)

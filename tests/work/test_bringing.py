@@ -152,13 +152,14 @@ def test_a_second_run_keeps_what_stays_and_believes_no_shard(store: Memory, tmp_
     with bring(store, tmp_path / "here") as brings:
         brings.begin()
     (tmp_path / "here" / NAMES[0]).write_bytes(bytes(SIZE))
-    (tmp_path / "here" / "train" / ".1a2b.0.part").write_bytes(b"half")
+    for left in (".1a2b.0.part", "6.tar"):
+        (tmp_path / "here" / "train" / left).write_bytes(b"half")
     store.reads.clear()
     with bring(store, tmp_path / "here") as brings:
         assert brings.begin() == () and store.reads == []
         with brings.held(NAMES[0]) as wrong:
             assert wrong is None and (tmp_path / "here" / NAMES[0]).read_bytes() == store.content[NAMES[0]]
-    assert not list((tmp_path / "here").rglob("*.part"))
+    assert {str(path.relative_to(tmp_path / "here")) for path in (tmp_path / "here").rglob("*.*")} == {*store.content}
 
 
 def test_a_side_file_that_is_damaged_is_told_whatever_lies_here(store: Memory, tmp_path: Path) -> None:

@@ -4,19 +4,22 @@ taken meanwhile, each object is read once, and a store that does not answer cost
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 
 import kilotar
 from kilotar.editions.tiny import Tiny
-from kilotar.errors import LayoutRefused, StoreFailed
+from kilotar.errors import DiskFull, LayoutRefused, StoreFailed, UsageError
+from kilotar.events import Outcome
 from kilotar.model.report import Report
-from kilotar.sinks.base import find_sinks
+from kilotar.sinks.base import find_sinks, pixels_of
 from kilotar.store import objects
 from kilotar.store.manifest import OWN_FILES, OWN_MANIFEST
 from kilotar.work import bringing
@@ -27,6 +30,7 @@ from tests.work.wishes import ALL, prepare, tree_digests
 need_module("obstore")
 
 SHARDS = tuple(sink for sink in find_sinks() if sink.ABOUT.shards)
+FILES = tuple(sink for sink in SHARDS if pixels_of(sink, sink.Options()).form == "jpeg")
 FORMAT = "webdataset"
 WORDS: dict[str, Any] = {"formats": (FORMAT,), "options": ((FORMAT, "shards", "5"),), "splits": ALL}
 
@@ -64,12 +68,20 @@ def verify(out: Any, tiny: Tiny, **more: Any) -> Report:
     return kilotar.verify(out, edition=str(tiny.toml), **more)
 
 
+def convert(root: Path, origin: Any, tiny: Tiny, *formats: str, **more: Any) -> Report:
+    return kilotar.export(root, *formats, origin=origin, edition=str(tiny.toml), **more)
+
+
 def proofs(report: Report) -> list[tuple[str, int, int, str]]:
     return [(fact.subject, fact.checked, fact.wrong, fact.by) for fact in report.proofs]
 
 
 def kinds(report: Report) -> set[str]:
     return {finding.kind for finding in report.problems}
+
+
+def images(root: Path) -> dict[str, str]:
+    return {path: digest for path, digest in tree_digests(root).items() if path.endswith(".JPEG")}
 
 
 def reads(gateway: Gateway) -> list[str]:
@@ -177,3 +189,115 @@ def test_a_store_that_fails_ends_it(out: Any, gateway: Gateway, tiny: Tiny) -> N
     gateway.faults.append(Fault("GET", "train-0003.tar", "403 AccessDenied", times=99))
     with pytest.raises(StoreFailed):
         verify(out, tiny)
+
+
+@pytest.mark.parametrize("sink", FILES, ids=lambda sink: str(sink.ABOUT.name))
+def test_every_format_in_a_store_becomes_what_it_becomes_on_disk(
+    sink: Any, root: Path, tiny: Tiny, tmp_path: Path
+) -> None:
+    for package in sink.ABOUT.needs:
+        need_module(package)
+    out = kilotar.place(f"memory://{tmp_path.name}/imagenet")
+    prepare(tmp_path / "first", tiny, formats=(sink.ABOUT.name,), splits=ALL, boxes=True, out=out)
+    prepare(tmp_path / "other", tiny, formats=(sink.ABOUT.name,), splits=ALL, boxes=True)
+
+    there = convert(root, out, tiny, "imagefolder")
+    moved = (tmp_path / "other" / sink.ABOUT.name).rename(tmp_path / "moved")
+    here = convert(tmp_path / "again", moved, tiny, "imagefolder")
+
+    assert tree_digests(root).keys() == tree_digests(tmp_path / "again").keys()
+    assert images(root) == images(tmp_path / "again")
+    assert [finding.kind for finding in there.findings] == [finding.kind for finding in here.findings]
+    assert made(root) == made(tmp_path / "again")
+
+
+def made(root: Path) -> dict[str, bytes]:
+    """Give the archives that were made in a root; nothing else lies beside them."""
+    found = [path for path in (root / ".kilotar" / "from").rglob("*") if path.is_file()]
+    assert {path.suffix for path in found} <= {".tar", ".jsonl"}
+    return {path.name: path.read_bytes() for path in found if path.suffix == ".tar"}
+
+
+@pytest.mark.parametrize("part", ["train-0000.tar", "train-0003.tar", "_info.json", "validation-00.tar"])
+def test_a_store_that_fails_costs_the_shards_that_were_not_read_yet(
+    part: str, out: Any, gateway: Gateway, root: Path, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bringing, "_AHEAD_BYTES", 0)
+    gateway.faults.append(Fault("GET", part, "403 AccessDenied", times=99))
+    with pytest.raises(StoreFailed):
+        convert(root, out, tiny, "imagefolder")
+    gateway.faults.clear()
+
+    convert(root, out, tiny, "imagefolder")
+    again = convert(root, out, tiny, "imagefolder")
+
+    refused = [target for method, target, status in gateway.asked if status == 403]
+    assert len([path for path in reads(gateway) if path.endswith(".tar")]) == 7 + (part.endswith(".tar") * len(refused))
+    assert again.outputs[0].outcome is Outcome.KEPT
+    convert(tmp_path / "straight", out, tiny, "imagefolder")
+    assert made(root) == made(tmp_path / "straight") and len(images(root)) == 20
+
+
+def test_a_damaged_shard_is_left_out_and_told(out: Any, name: str, buckets: Buckets, root: Path, tiny: Tiny) -> None:
+    (changed,) = (key for key in buckets.objects(name) if "train-0002.tar" in key)
+    buckets.put(name, changed, buckets.objects(name)[changed][::-1])
+    report = convert(root, out, tiny, "imagefolder")
+    assert kinds(report) == {"digest", "count"} and report.exit_code == 3
+    assert 0 < len(images(root)) < 20
+
+
+def test_side_files_that_are_not_what_was_written_are_refused(root: Path, tiny: Tiny, tmp_path: Path) -> None:
+    out = kilotar.place(f"memory://{tmp_path.name}/imagenet")
+    prepare(tmp_path / "first", tiny, formats=("mds",), out=out)
+    memory = fsspec.filesystem("memory")
+    path = f"/{tmp_path.name}/imagenet/train/names.tsv"
+    memory.pipe_file(path, memory.cat_file(path).replace(b"n0", b"n1", 1))
+    with pytest.raises(LayoutRefused, match="not what was written"):
+        convert(root, out, tiny, "imagefolder")
+
+
+def test_no_room_is_told_before_anything_is_brought(
+    out: Any, gateway: Gateway, root: Path, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill_the_disk(monkeypatch)
+    with pytest.raises(DiskFull, match="no room"):
+        convert(root, out, tiny, "imagefolder")
+    assert set(reads(gateway)) == {OWN_MANIFEST, OWN_FILES}
+
+
+def test_what_is_no_output_in_shards_is_refused(root: Path, tiny: Tiny, tmp_path: Path) -> None:
+    prepare(tmp_path / "first", tiny, out=tmp_path / "tree")
+    place = f"memory://{tmp_path.name}"
+    fsspec.filesystem("memory").put(str(tmp_path / "tree"), f"/{tmp_path.name}/tree", recursive=True)
+    with pytest.raises(LayoutRefused, match="not in shards"):
+        convert(root, f"{place}/tree", tiny, "webdataset")
+    with pytest.raises(LayoutRefused, match="no complete output"):
+        convert(root, f"{place}/nothing", tiny, "webdataset")
+    with pytest.raises(UsageError, match="for folders"):
+        convert(root, f"{place}/tree", tiny, "webdataset", origin_format="imagefolder")
+    assert not root.exists()
+    assert verify(kilotar.place(f"{place}/tree"), tiny).exit_code == 0
+
+
+def test_from_one_store_to_another(out: Any, root: Path, tiny: Tiny, tmp_path: Path) -> None:
+    need_module("pyarrow")
+    there = kilotar.place(f"memory://{tmp_path.name}/parquet")
+    convert(root, out, tiny, "parquet", out=there)
+    assert verify(there, tiny).checked == 20
+
+
+@pytest.mark.parametrize("path", ["../evil", "/evil", "a//evil", "a/\0evil"])
+def test_a_list_that_leads_out_of_the_output_brings_nothing(
+    path: str, name: str, buckets: Buckets, out: Any, root: Path, tiny: Tiny, gateway: Gateway
+) -> None:
+    found = buckets.objects(name)
+    listed = found[f"imagenet/{OWN_FILES}"].replace(b"\t_info.json\n", f"\t{path}\n".encode())
+    before, after = (hashlib.sha256(lines).hexdigest() for lines in (found[f"imagenet/{OWN_FILES}"], listed))
+    manifest = found[f"imagenet/{OWN_MANIFEST}"].replace(before.encode(), after.encode())
+    buckets.put(name, f"imagenet/{OWN_FILES}", listed)
+    buckets.put(name, f"imagenet/{OWN_MANIFEST}", manifest)
+
+    with pytest.raises(LayoutRefused, match="no list of files"):
+        convert(root, out, tiny, "imagefolder")
+
+    assert set(reads(gateway)) == {OWN_MANIFEST, OWN_FILES} and not root.exists()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from kilotar.api.wish import OnEvent, Wish, as_path, make_request
+from kilotar.api.wish import OnEvent, Wish, as_path, make_request, place
 from kilotar.events import ignore
 
 if TYPE_CHECKING:
     from kilotar.model.report import Forecast, Report, WhyRow
+    from kilotar.parse.remote import Remote
 
 __all__ = ["demo", "export", "index", "plan", "prepare", "why"]
 
@@ -33,7 +34,7 @@ def export(
     *names: str,
     order: str = "",
     shards: int | None = None,
-    origin: Path | str | None = None,
+    origin: Path | Remote | str | None = None,
     origin_format: str = "",
     on_event: OnEvent = ignore,
     **wish: Unpack[Wish],
@@ -42,7 +43,8 @@ def export(
 
     Args:
         names: of formats; see `find_sinks`.
-        origin: folder of an export in any format that is read here; archives are made of it first and kept in `root`.
+        origin: folder of an export in any format that is read here, or address of an output in a store, as for `place`;
+            archives are made of it first and kept in `root`.
         origin_format: of an export that does not say it itself.
         order, shards: choices of every format named that has them, "" and None for the format's own.
         wish: as for `prepare`; its `seed` is that of the order too.
@@ -52,7 +54,8 @@ def export(
 
     wish["formats"] = names or wish.get("formats", ())
     seed = wish.pop("seed", None)
-    given = None if origin is None else verb.Origin(as_path(origin), origin_format)
+    where = place(origin) if isinstance(origin, Path | str) else origin
+    given = None if where is None else verb.Origin(where, origin_format)
     return verb.export(make_request(root, wish), verb.Shared(order, seed, shards), on_event, given)
 
 

@@ -19,7 +19,7 @@ __all__ = ["export"]
 def export(
     root: Path,
     *formats: str,
-    origin: Annotated[Path | None, Parameter(name="--from")] = None,
+    origin: Annotated[str, Parameter(name="--from")] = "",
     origin_format: Annotated[str, Parameter(name="--from-format")] = "",
     name: str = "",
     out: str = "",
@@ -46,11 +46,12 @@ def export(
     Args:
         root: Folder of the data set.
         formats: Formats to write; see `kilotar formats`.
-        origin: An export in any format, to write from instead of the archives; ROOT is a new folder then.
+        origin: An export in any format, to write from instead of the archives: a folder, or the address of an output;
+            ROOT is a new folder then.
         origin_format: Format of that export, if it does not say so itself.
         name: Name of the output and of its folder below ROOT, so that one format can be there with several settings.
         out: Write the output there instead of below ROOT: a folder, or s3://, gs://, az:// ...; for one format.
-        endpoint: Address of the server of --out s3:// or az://, if it is not the store's own.
+        endpoint: Address of the server of s3:// or az:// in --from and --out, if it is not the store's own.
         order: How samples follow one another in shards. Default: the format's own.
         seed: Of the mixed orders, and of --per-class and --fraction.
         shards: Number of shards of the training images. Default: the format's usual.
@@ -72,7 +73,7 @@ def export(
         report = kilotar.export(
             root,
             *listed(formats),
-            origin=origin,
+            origin=place_of(origin, endpoint),
             origin_format=origin_format,
             name=name,
             order=order or "",

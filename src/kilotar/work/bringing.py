@@ -20,7 +20,7 @@ from kilotar.events import Emit, Finding
 from kilotar.exec.base import TaskFailed, TaskResult
 from kilotar.exec.threads import ThreadExecutor
 from kilotar.model.seams import Written
-from kilotar.store.files import publish, sweep
+from kilotar.store.files import publish
 from kilotar.store.objects import ObjectStore
 from kilotar.work.file_check import digest
 from kilotar.work.object_check import compare_sha256, digest_object, measure_object
@@ -97,9 +97,7 @@ class Bringing:
         Raises: StoreFailed, MachineError.
         """
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            for folder, _, _ in os.walk(self.folder):
-                sweep(Path(folder))
+            self._clear()
             for file in (*self._beside, *self._shards.values()):
                 (self.folder / file.path).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -164,6 +162,15 @@ class Bringing:
             raise storage_error(error, f"bring {path}") if isinstance(error, OSError) else error
         found: Finding | None = result.value
         return found
+
+    def _clear(self) -> None:
+        """Remove what an earlier run left and is not listed: readers take what they find. Raises OSError."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        listed = {str(self.folder / file.path) for file in (*self._beside, *self._shards.values())}
+        for folder, _, names in os.walk(self.folder):
+            for path in (os.path.join(folder, name) for name in names):
+                if path not in listed:
+                    os.unlink(path)
 
     def _keep(self, file: Written) -> Finding | None:
         """Bring a file that stays, unless it is here from a run before."""

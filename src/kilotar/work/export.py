@@ -6,8 +6,11 @@ choice of images too; what is said for one format goes before what is said for a
 
 from __future__ import annotations
 
+import hashlib
 import os
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from kilotar.errors import LayoutRefused, UsageError, storage_error
 from kilotar.events import Emit, ignore
 from kilotar.model.edition import ArchiveRole
 from kilotar.model.report import Report
+from kilotar.parse.remote import Remote
 from kilotar.sinks.base import find_sink
 from kilotar.sources.local import find_loose
 from kilotar.store.lock import hold_lock
@@ -25,6 +29,7 @@ from kilotar.work.output import takes_annotations
 from kilotar.work.planning import with_boxes
 from kilotar.work.prepare import prepare
 from kilotar.work.regain import Regained, regain
+from kilotar.work.remote_export import fetch_manifest, open_remote_export
 from kilotar.work.request import Request
 from kilotar.work.settling import settle
 
@@ -56,11 +61,11 @@ class Origin:
     """An export that stands for the archives.
 
     Attributes:
-        folder: of the export.
+        place: folder of the export, or its address in a store, where it says itself what it is.
         format_name: of what it is, where it does not say so itself.
     """
 
-    folder: Path
+    place: Path | Remote
     format_name: str = ""
 
 
@@ -87,18 +92,18 @@ def export(request: Request, shared: Shared = Shared(), emit: Emit = ignore, ori
 
 def _from_export(request: Request, origin: Origin, emit: Emit) -> Request:
     """Make archives of an export; give the request that writes formats from them, with the boxes that it holds."""
-    found = find_export(origin.folder, format_name=origin.format_name, edition=request.edition)
     workspace = Workspace(request.root)
-    request = replace(request, edition=request.edition or found.edition_word)
-    _refuse_other_archives(workspace)
-    settled = settle(request, found.edition, workspace)
-    workspace.create()
-    with hold_lock(workspace.lock):
-        workspace.write_facts(settled)
-        regained = regain(found, workspace.state, unverified=request.unverified, emit=emit)
-        request = replace(request, boxes=request.boxes or _carries_boxes(request, regained))
-        if with_boxes(request, found.edition).boxes:
-            _link_boxes(found, workspace, regained)
+    with _open(origin, request, workspace, emit) as found:
+        request = replace(request, edition=request.edition or found.edition_word)
+        _refuse_other_archives(workspace)
+        settled = settle(request, found.edition, workspace)
+        workspace.create()
+        with hold_lock(workspace.lock):
+            workspace.write_facts(settled)
+            regained = regain(found, workspace.state, unverified=request.unverified, emit=emit)
+            request = replace(request, boxes=request.boxes or _carries_boxes(request, regained))
+            if with_boxes(request, found.edition).boxes:
+                _link_boxes(found, workspace, regained)
     return replace(
         request,
         source=regained.folder,
@@ -107,6 +112,24 @@ def _from_export(request: Request, origin: Origin, emit: Emit) -> Request:
         classes=request.classes or regained.classes,
         notes=regained.findings,
     )
+
+
+@contextmanager
+def _open(origin: Origin, request: Request, workspace: Workspace, emit: Emit) -> Iterator[Export]:
+    """Give an export to read from. Raises as `find_export`, and as `open_remote_export`."""
+    place, edition = origin.place, request.edition
+    if isinstance(place, Path):
+        yield find_export(place, format_name=origin.format_name, edition=edition)
+        return
+    if origin.format_name:
+        raise UsageError("--from-format is for folders", seen=f"{place} says itself what it is", fix="leave it out")
+    folder = workspace.state / "from" / f"{hashlib.sha256(place.url.encode()).hexdigest()[:12]}-files"
+    with tempfile.TemporaryDirectory(prefix="kilotar-from-") as name:
+        facts = Path(name)
+        manifest = fetch_manifest(place, facts)
+        opened = open_remote_export(place, manifest, facts, folder, edition=edition, threads=request.threads, emit=emit)
+        with opened as (found, _):
+            yield found
 
 
 def _carries_boxes(request: Request, regained: Regained) -> bool:

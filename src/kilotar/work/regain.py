@@ -6,6 +6,7 @@
     ROOT/.kilotar/from/<id>/piles/<split>/<class>   images by class, while they come
     ROOT/.kilotar/from/<id>/<archive>               the archives, of the names and the layout that the edition gives
     ROOT/.kilotar/from/<id>/boxes/<archive>         archives of boxes, where the export holds some
+    ROOT/.kilotar/from/<id>-files/                  of an export in a store: its files, the shards one after another
 
 Rules guarded: the bytes of an archive follow from the images alone, whatever format and order they came in: sorted by
 class and name; a file of the export that its list does not confirm is left out, and told; an image is taken only under
@@ -28,6 +29,7 @@ from kilotar.errors import (
     LayoutRefused,
     MachineError,
     MissingExtra,
+    StoreFailed,
     storage_error,
 )
 from kilotar.events import Emit, Finding, Found, Outcome, RunStarted, StepEnded
@@ -73,7 +75,7 @@ def regain(export: Export, state: Path, *, unverified: bool, emit: Emit) -> Rega
     Args:
         unverified: read on where a file beside the shards is not what was written.
     Raises: LayoutRefused where the export holds no image that can be taken, or its own list does not fit; MissingExtra;
-        MachineError.
+        MachineError, StoreFailed.
     """
     listed = {file.path: file for file in export.files()}
     folder = state / "from" / _identity(export)[:12]
@@ -83,20 +85,22 @@ def regain(export: Export, state: Path, *, unverified: bool, emit: Emit) -> Rega
         raise storage_error(error, f"make the folder {folder}") from error
     with Journal(folder / "journal.jsonl", FileRead) as journal:
         if not journal.records or journal.records[-1].file:
-            _refuse_wrong_side_files(export, listed, unverified=unverified)
             _refuse_when_full(export, folder, sum(record.size_bytes for record in journal.records))
+            _refuse_wrong_side_files(export, listed, unverified=unverified)
             made = export.manifest
             sizes = (made.files, made.images, made.size_bytes) if made else (0, 0, 0)
-            emit(RunStarted("read", str(export.folder), *sizes))
+            emit(RunStarted("read", export.where, *sizes))
             _Reading(export, folder, journal, listed, emit).run()
         records = tuple(journal.records)
     remove_tree(folder / "piles")
+    if export.bringing is not None:
+        remove_tree(export.folder)
     return _regained(export, folder, records)
 
 
 def _identity(export: Export) -> str:
     """Tell this export from any other, and from itself when it has changed."""
-    facts = [str(export.folder), export.sink.ABOUT.name, export.edition.name]
+    facts = [export.where, export.sink.ABOUT.name, export.edition.name]
     if export.manifest is not None:
         facts.append(export.manifest_sha256())
     else:
@@ -107,10 +111,13 @@ def _identity(export: Export) -> str:
 
 
 def _refuse_wrong_side_files(export: Export, listed: dict[str, Written], *, unverified: bool) -> None:
-    """Refuse where what says which image is which cannot be trusted."""
-    read = {path for path, _ in export.rows()} if export.sink.ABOUT.shards else listed.keys()
-    looks = (digest(export.folder / path, file) for path, file in listed.items() if path not in read)
-    wrong = [finding for finding in looks if finding is not None]
+    """Refuse where what says which image is which cannot be trusted; from a store it is brought first."""
+    if export.bringing is not None:
+        wrong = list(export.bringing.begin())
+    else:
+        read = {path for path, _ in export.rows()} if export.sink.ABOUT.shards else listed.keys()
+        looks = (digest(export.folder / path, file) for path, file in listed.items() if path not in read)
+        wrong = [finding for finding in looks if finding is not None]
     if wrong and not unverified:
         raise LayoutRefused(
             "files beside the shards are not what was written",
@@ -122,6 +129,9 @@ def _refuse_wrong_side_files(export: Export, listed: dict[str, Written], *, unve
 def _refuse_when_full(export: Export, folder: Path, read_bytes: int) -> None:
     """Refuse to begin where the archives have no room; while the largest is made, its images are there twice."""
     if export.manifest is None:
+        return
+    if export.bringing is not None:
+        export.bringing.refuse_when_full(2 * export.manifest.size_bytes - read_bytes)
         return
     try:
         facts = os.statvfs(folder)
@@ -160,7 +170,7 @@ class _Reading:
             for number, (file, rows) in enumerate(self._export.rows()):
                 if number >= done:
                     self._record(self._read(number, file or self._export.sink.ABOUT.name, rows))
-        except (MissingExtra, MachineError):
+        except (MissingExtra, MachineError, StoreFailed):
             raise
         except KilotarError as error:
             findings.append(Finding("unreadable", self._export.sink.ABOUT.name, str(error)))
@@ -171,7 +181,7 @@ class _Reading:
                 self._archive(self._folder / BOXES, about, self._boxes.piles[split], [])
         if not any((self._folder / about.name).is_file() for about in self._archives.values()):
             raise LayoutRefused(
-                f"no image of {self._export.folder} could be taken",
+                f"no image of {self._export.where} could be taken",
                 seen=next((f"{f.where}: {f.why}" for r in self._journal.records for f in r.findings), "it is empty"),
                 fix="is it of another --edition, or in another --format?",
             )
@@ -189,17 +199,18 @@ class _Reading:
     def _read(self, number: int, file: str, rows: Iterator[Row]) -> FileRead:
         """Read a file of the export; one that is not what was written is left out."""
         taking = Taking(number, file, self._intake)
-        listed = self._listed.get(file)
-        wrong = digest(self._export.folder / file, listed) if listed is not None else None
-        if wrong is not None:
-            return FileRead(file, 0, 0, (), (), (wrong,))
-        try:
-            for row in rows:
-                taking.take(row)
-        except (MissingExtra, MachineError):
-            raise
-        except KilotarError as error:
-            taking.found(Finding("unreadable", file, str(error)))
+        with self._export.held(file) as wrong:
+            if wrong is None and self._export.bringing is None and file in self._listed:
+                wrong = digest(self._export.folder / file, self._listed[file])
+            if wrong is not None:
+                return FileRead(file, 0, 0, (), (), (wrong,))
+            try:
+                for row in rows:
+                    taking.take(row)
+            except (MissingExtra, MachineError):
+                raise
+            except KilotarError as error:
+                taking.found(Finding("unreadable", file, str(error)))
         return taking.done()
 
     def _archive(self, folder: Path, about: Archive, piles: Piles, findings: list[Finding]) -> None:
