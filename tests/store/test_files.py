@@ -222,6 +222,38 @@ def test_without_syncfs_all_file_systems_are_synced(tmp_path: Path, monkeypatch:
     assert called == ["sync"]
 
 
+@pytest.fixture
+def early(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """Give what is sent to the disk early: begins and lengths."""
+    sent: list[tuple[int, int]] = []
+    monkeypatch.setattr(files, "_EARLY_BYTES", 1000)
+    monkeypatch.setattr(
+        files, "_sync_file_range", lambda fd, start, size, how: sent.append((start.value, size.value)) or how.value - 2
+    )
+    return sent
+
+
+def test_a_long_file_is_sent_to_the_disk_while_it_is_written(tmp_path: Path, early: list[tuple[int, int]]) -> None:
+    runs = iter([bytes(files._JOINED_BYTES - 5), b"1" * files._JOINED_BYTES, b"2" * 500])
+
+    written = publish(tmp_path / "data", runs)
+
+    assert early == [(0, files._JOINED_BYTES - 5), (files._JOINED_BYTES - 5, files._JOINED_BYTES)]
+    assert written.size_bytes == 2 * files._JOINED_BYTES + 495 == (tmp_path / "data").stat().st_size
+
+
+def test_a_built_file_is_sent_to_the_disk_before_it_is_hashed(tmp_path: Path, early: list[tuple[int, int]]) -> None:
+    publish_built(tmp_path / "data", lambda path: path.write_bytes(JOINED) and None)
+    assert early == [(0, len(JOINED))]
+
+
+def test_where_nothing_can_be_sent_early_files_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_EARLY_BYTES", 1)
+    sent = publish(tmp_path / "data", [JOINED])
+    monkeypatch.setattr(files, "_sync_file_range", None)
+    assert publish(tmp_path / "data", [JOINED]) == sent
+
+
 def test_a_built_file_is_synced_before_it_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target, synced = tmp_path / "data", []
     real = os.fsync
