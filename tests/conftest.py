@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.doubles.buckets import Buckets, give_keys, open_buckets
+from tests.doubles.buckets import Buckets, Gateway, give_keys, open_buckets
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -46,6 +46,13 @@ def buckets(bucket_server: Buckets, monkeypatch: pytest.MonkeyPatch) -> Buckets:
     """Give an S3 server on loopback, with its keys in the environment."""
     give_keys(monkeypatch)
     return bucket_server
+
+
+@pytest.fixture
+def gateway(buckets: Buckets) -> Iterator[Gateway]:
+    """Give what stands before that server: it counts what is asked for, and can be made to fail."""
+    with buckets.gateway() as gateway:
+        yield gateway
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,12 +32,6 @@ def expected(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     assert main([str(word) for word in words(tiny, folder / "root", folder / "out")]) == 0
     files = (path for path in (folder / "out").rglob("*") if path.is_file())
     return {str(path.relative_to(folder / "out")): path.read_bytes() for path in files}
-
-
-@pytest.fixture
-def gateway(buckets: Buckets) -> Iterator[Gateway]:
-    with buckets.gateway() as gateway:
-        yield gateway
 
 
 def words(tiny: Tiny, root: Path, out: str | Path) -> tuple[str | Path, ...]:

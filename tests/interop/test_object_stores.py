@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,12 +20,6 @@ pytestmark = pytest.mark.interop
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     return make_tiny(tmp_path_factory.mktemp("archives"), classes=4, per_class=6, val=9)
-
-
-@pytest.fixture
-def gateway(buckets: Buckets) -> Iterator[Gateway]:
-    with buckets.gateway() as gateway:
-        yield gateway
 
 
 def put(tiny: Tiny, folder: Path, buckets: Buckets, gateway: Gateway, name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,12 +17,6 @@ from tests.shell.conftest import FORECAST, Ended
 
 need_module("obstore")
 Run = Callable[..., Ended]
-
-
-@pytest.fixture
-def gateway(buckets: Buckets) -> Iterator[Gateway]:
-    with buckets.gateway() as gateway:
-        yield gateway
 
 
 def prepared(kt: Run, folder: Path) -> str:

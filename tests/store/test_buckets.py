@@ -6,7 +6,6 @@ import hashlib
 import importlib
 import socket
 import traceback
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -34,12 +33,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     backoff = {"init_backoff": quick, "max_backoff": quick, "base": 2}
     monkeypatch.setattr(module, "_RETRIES", {**retries, "backoff": backoff})
     monkeypatch.setattr("kilotar.store.objects._WAITS_S", (0.01, 0.01, 0.01))
-
-
-@pytest.fixture
-def gateway(buckets: Buckets) -> Iterator[Gateway]:
-    with buckets.gateway() as gateway:
-        yield gateway
 
 
 @pytest.fixture

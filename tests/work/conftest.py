@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,13 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Published]:
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return tmp_path / "root"
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait milliseconds for an object store where a person's run waits seconds."""
+    quick = timedelta(milliseconds=2)
+    backoff = {"init_backoff": quick, "max_backoff": quick, "base": 2}
+    retries = {"max_retries": 2, "retry_timeout": timedelta(seconds=5), "backoff": backoff}
+    monkeypatch.setattr("kilotar.store.buckets._RETRIES", retries)
+    monkeypatch.setattr("kilotar.store.objects._WAITS_S", (0.01, 0.01, 0.01))

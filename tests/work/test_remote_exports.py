@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,6 @@ from kilotar.errors import DiskFull, LayoutRefused, StoreFailed, UsageError
 from kilotar.events import Outcome
 from kilotar.model.report import Report
 from kilotar.sinks.base import find_sinks, pixels_of
-from kilotar.store import objects
 from kilotar.store.manifest import OWN_FILES, OWN_MANIFEST
 from kilotar.work import bringing
 from tests.doubles.buckets import Buckets, Fault, Gateway
@@ -28,26 +25,12 @@ from tests.need import need_module
 from tests.work.wishes import ALL, prepare, tree_digests
 
 need_module("obstore")
+pytestmark = pytest.mark.usefixtures("impatient")
 
 SHARDS = tuple(sink for sink in find_sinks() if sink.ABOUT.shards)
 FILES = tuple(sink for sink in SHARDS if pixels_of(sink, sink.Options()).form == "jpeg")
 FORMAT = "webdataset"
 WORDS: dict[str, Any] = {"formats": (FORMAT,), "options": ((FORMAT, "shards", "5"),), "splits": ALL}
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    quick = timedelta(milliseconds=2)
-    backoff = {"init_backoff": quick, "max_backoff": quick, "base": 2}
-    retries = {"max_retries": 2, "retry_timeout": timedelta(seconds=5), "backoff": backoff}
-    monkeypatch.setattr("kilotar.store.buckets._RETRIES", retries)
-    monkeypatch.setattr(objects, "_WAITS_S", (0.01, 0.01, 0.01))
-
-
-@pytest.fixture
-def gateway(buckets: Buckets) -> Iterator[Gateway]:
-    with buckets.gateway() as gateway:
-        yield gateway
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from collections.abc import Callable, Iterator
-from datetime import timedelta
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ from kilotar.errors import (
 from kilotar.events import Event, Outcome
 from kilotar.model.pixels import PixelWish
 from kilotar.sinks.base import find_sinks
-from kilotar.store import files, objects
+from kilotar.store import files
 from kilotar.store.manifest import OWN_MANIFEST
 from kilotar.store.remote_folder import CLAIM
 from kilotar.work import shard_writers
@@ -39,24 +38,10 @@ from tests.need import need_module
 from tests.work.wishes import Published, flip, prepare, snapshot
 
 need_module("obstore")
+pytestmark = pytest.mark.usefixtures("impatient")
 
 FORMAT = "webdataset"
 SHARDS = 6  # five of train and one of val
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    quick = timedelta(milliseconds=2)
-    backoff = {"init_backoff": quick, "max_backoff": quick, "base": 2}
-    retries = {"max_retries": 2, "retry_timeout": timedelta(seconds=5), "backoff": backoff}
-    monkeypatch.setattr("kilotar.store.buckets._RETRIES", retries)
-    monkeypatch.setattr(objects, "_WAITS_S", (0.01, 0.01, 0.01))
-
-
-@pytest.fixture
-def gateway(buckets: Buckets) -> Iterator[Gateway]:
-    with buckets.gateway() as gateway:
-        yield gateway
 
 
 @pytest.fixture
