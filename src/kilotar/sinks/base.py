@@ -236,10 +236,13 @@ def side_bytes_of(sink: Sink | ShardSink, options: object) -> int:
 @cache
 def find_sinks() -> tuple[Sink, ...]:
     """Give every format, sorted by name."""
-    package = importlib.import_module(__package__)
-    modules = (importlib.import_module(f"{__package__}.{info.name}") for info in pkgutil.iter_modules(package.__path__))
+    modules = (importlib.import_module(f"{__package__}.{name}") for name in _modules())
     found = [cast(Sink, module) for module in modules if hasattr(module, "ABOUT")]
     return tuple(sorted(found, key=lambda sink: sink.ABOUT.name))
+
+
+def _modules() -> list[str]:
+    return [info.name for info in pkgutil.iter_modules(importlib.import_module(__package__).__path__)]
 
 
 def find_sink(name: str) -> Sink:
@@ -248,7 +251,7 @@ def find_sink(name: str) -> Sink:
     Raises: UsageError, naming the near misses.
     """
     module = name.replace("-", "_")
-    if module.isidentifier() and importlib.util.find_spec(f"{__package__}.{module}"):
+    if module in _modules():
         found = importlib.import_module(f"{__package__}.{module}")  # alone: a process that writes shards needs one
         if hasattr(found, "ABOUT") and found.ABOUT.name == name:
             return cast(Sink, found)
