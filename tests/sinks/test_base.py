@@ -8,7 +8,7 @@ import pytest
 
 import kilotar.sinks
 from kilotar.errors import UsageError
-from kilotar.sinks.base import find_sink, find_sinks, parse_options
+from kilotar.sinks.base import find_sink, find_sinks
 
 
 def test_the_four_formats_are_found_sorted_by_name() -> None:
@@ -42,19 +42,3 @@ def test_a_name_near_to_none_is_answered_with_all() -> None:
     with pytest.raises(UsageError) as refusal:
         find_sink("zzzzzz")
     assert all(sink.ABOUT.name in refusal.value.fix for sink in find_sinks())
-
-
-def test_options_are_read_from_words() -> None:
-    assert parse_options(find_sink("cls-loc"), (("kaggle", "Yes"),)) == find_sink("cls-loc").Options(kaggle=True)
-    assert parse_options(find_sink("cls-loc"), ()) == find_sink("cls-loc").Options()
-
-
-def test_an_option_the_format_has_not_is_refused_with_those_it_has() -> None:
-    with pytest.raises(UsageError, match="no option 'kagle'") as refusal:
-        parse_options(find_sink("cls-loc"), (("kagle", "yes"),))
-    assert "kaggle" in refusal.value.seen
-
-
-def test_an_option_that_is_neither_yes_nor_no_is_refused() -> None:
-    with pytest.raises(UsageError, match="yes or no"):
-        parse_options(find_sink("cls-loc"), (("kaggle", "perhaps"),))

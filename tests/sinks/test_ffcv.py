@@ -15,8 +15,9 @@ from kilotar.model.pixels import Pixels
 from kilotar.model.sample import Extent, Sample, Split
 from kilotar.model.seams import Item, Shard
 from kilotar.sinks import ffcv
-from kilotar.sinks.base import find_sink, parse_options
+from kilotar.sinks.base import find_sink
 from kilotar.sinks.ffcv import Options
+from kilotar.sinks.options import parse_options
 from tests.doubles.collections import CMYK, PNG, Small, jpeg_head, make_small
 from tests.doubles.folders import lay, tree
 

@@ -19,7 +19,7 @@ import importlib
 import importlib.util
 import pkgutil
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, cast
@@ -45,7 +45,6 @@ __all__ = [
     "find_sink",
     "find_sinks",
     "keep_boxes_of",
-    "parse_options",
     "pixels_of",
     "side_bytes_of",
 ]
@@ -260,37 +259,6 @@ def find_sink(name: str) -> Sink:
     raise UsageError(
         f"there is no format {name!r}", seen="formats: " + ", ".join(names), fix=f"did you mean {' or '.join(near)}?"
     )
-
-
-def parse_options(sink: Sink, given: tuple[tuple[str, str], ...]) -> DataclassLike:
-    """Make a sink's options out of words such as ("kaggle", "yes") or ("shards", "128").
-
-    Raises: UsageError for an option the sink has not, or a word that is none of its kind.
-    """
-    known = {f.name: f for f in fields(sink.Options)}
-    values: dict[str, object] = {}
-    for name, word in given:
-        if name not in known:
-            listed = ", ".join(known) or "none"
-            raise UsageError(f"format {sink.ABOUT.name} has no option {name!r}", seen=f"its options: {listed}")
-        values[name] = _parse(f"{sink.ABOUT.name}.{name}", word, type(known[name].default))
-    return cast(DataclassLike, sink.Options(**values))
-
-
-def _parse(name: str, word: str, kind: type) -> object:
-    """Give a word as a value of the kind that the option's default has."""
-    if kind is bool:
-        if word.lower() not in _WORDS:
-            raise UsageError(f"option {name} is yes or no", seen=f"given: {word!r}")
-        return _WORDS[word.lower()]
-    if kind is int:
-        if not (word.isascii() and word.isdigit()):
-            raise UsageError(f"option {name} is a number", seen=f"given: {word!r}")
-        return int(word)
-    return word
-
-
-_WORDS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 
 _DISTRIBUTIONS = {"lance": "pylance"}  # where a package is not called as it is imported: "lance" is somebody else's

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from kilotar.parse.remote import parse_place
 from kilotar.plan.steps import Step
-from kilotar.sinks.base import find_sink, parse_options
+from kilotar.sinks.base import find_sink
+from kilotar.sinks.options import parse_options
 from kilotar.store.manifest import read_manifest
 from kilotar.store.recoded import remove_spools
 from kilotar.store.workspace import Workspace

@@ -15,7 +15,8 @@ from kilotar.model.pixels import AS_PUBLISHED
 from kilotar.parse.remote import Remote
 from kilotar.plan.recipe import Recipe
 from kilotar.plan.steps import Step
-from kilotar.sinks.base import DataclassLike, Sink, as_shards, check_needs, find_sink, find_sinks, parse_options
+from kilotar.sinks.base import DataclassLike, Sink, as_shards, check_needs, find_sink, find_sinks
+from kilotar.sinks.options import parse_options
 from kilotar.store.manifest import Manifest, read_manifest
 from kilotar.store.objects import open_store
 from kilotar.store.workspace import Workspace

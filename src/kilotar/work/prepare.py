@@ -17,7 +17,8 @@ from kilotar.events import Emit, Note, Outcome, RunStarted, ignore
 from kilotar.model.edition import Edition
 from kilotar.model.report import Forecast, Report, WhyRow
 from kilotar.plan.steps import Reason, Step
-from kilotar.sinks.base import find_sink, parse_options
+from kilotar.sinks.base import find_sink
+from kilotar.sinks.options import parse_options
 from kilotar.store.disks import turns
 from kilotar.store.lock import hold_lock
 from kilotar.store.manifest import read_manifest

@@ -16,7 +16,8 @@ from kilotar.errors import LayoutRefused
 from kilotar.events import Emit
 from kilotar.model.sample import Split
 from kilotar.parse.remote import Remote
-from kilotar.sinks.base import as_shards, check_needs, find_sink, parse_options
+from kilotar.sinks.base import as_shards, check_needs, find_sink
+from kilotar.sinks.options import parse_options
 from kilotar.store.files import publish
 from kilotar.store.manifest import OWN_FILES, OWN_MANIFEST, Manifest, read_manifest
 from kilotar.store.objects import open_store
